@@ -1,0 +1,208 @@
+// Here: many jobs at once, all or none.
+
+package queue
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	chunkRows  = 1000
+	chunkBytes = 4 << 20
+	maxInvalid = 100 // bad jobs that are named before a batch gives up
+)
+
+// InsertBatch stores all of jobs or none, in their order, and answers for each
+// at its place. It takes jobs as they come, never holding all of them. No jobs
+// is no error.
+//
+// jobs is any iterator; [Each] makes one of a slice. An error that it yields
+// ends the batch and is returned. Bad jobs are returned as an [InvalidError]
+// each, with its Index, up to 100 of them, joined by [errors.Join]. In a
+// transaction the batch works behind a savepoint, so that the transaction
+// outlives such errors. A [DB] that is none of pgx's needs a Begin like theirs.
+func (c *Client) InsertBatch(
+	ctx context.Context, db DB, jobs iter.Seq2[Args, error],
+) ([]Insertion, error) {
+	tx, err := begin(ctx, db)
+	if err != nil {
+		return nil, fmt.Errorf("insert batch: %w", err)
+	}
+	made, err := insertAll(ctx, tx, jobs)
+	if err != nil {
+		// The caller's ctx may have ended; the connection still has to be clean.
+		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = tx.Rollback(clean) // fails only with the connection, which err has told
+		return nil, err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return nil, fmt.Errorf("insert batch: %w", err)
+	}
+	if _, inTx := db.(pgx.Tx); !inTx {
+		sleepers.wake()
+	}
+	return made, nil
+}
+
+// Each makes a slice a sequence for [Client.InsertBatch]. Elements of several
+// kinds, or of With, go into a []Args.
+func Each[T Args](jobs []T) iter.Seq2[Args, error] {
+	return func(yield func(Args, error) bool) {
+		for _, job := range jobs {
+			if !yield(job, nil) {
+				return
+			}
+		}
+	}
+}
+
+// begin starts a transaction of db's, or a savepoint if db is one.
+func begin(ctx context.Context, db DB) (pgx.Tx, error) {
+	switch db := db.(type) {
+	case interface {
+		BeginTx(context.Context, pgx.TxOptions) (pgx.Tx, error)
+	}:
+		return db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	case interface {
+		Begin(context.Context) (pgx.Tx, error)
+	}:
+		return db.Begin(ctx)
+	}
+	return nil, fmt.Errorf("a %T has no Begin", db)
+}
+
+// insertAll stores jobs chunk by chunk. After a bad job it only checks the rest.
+func insertAll(
+	ctx context.Context, tx pgx.Tx, jobs iter.Seq2[Args, error],
+) (made []Insertion, err error) {
+	var (
+		chunk []*entry
+		bytes int
+		bad   []error
+		index int
+	)
+	flush := func() error {
+		if len(bad) > 0 || len(chunk) == 0 {
+			return nil
+		}
+		part, err := insertChunk(ctx, tx, chunk)
+		made, chunk, bytes = append(made, part...), chunk[:0], 0
+		return err
+	}
+	for args, err := range jobs {
+		if err != nil {
+			return nil, err
+		}
+		e, invalid := newEntry(args)
+		if invalid != nil {
+			invalid.Index, invalid.inBatch = index, true
+			if bad = append(bad, invalid); len(bad) == maxInvalid {
+				break
+			}
+		} else if len(bad) == 0 {
+			chunk = append(chunk, e)
+			bytes += len(e.args)
+		}
+		if len(chunk) == chunkRows || bytes >= chunkBytes {
+			if err := flush(); err != nil {
+				return nil, err
+			}
+		}
+		index++
+	}
+	if len(bad) > 0 {
+		return nil, errors.Join(bad...)
+	}
+	return made, flush()
+}
+
+// Keyed rows go in by the order of their keys, so that two batches that take the
+// same keys wait for each other and do not deadlock. Others keep the batch's order.
+const insertChunkSQL = `-- queue.insert_chunk
+INSERT INTO jobs (kind, queue, priority, max_attempts, args, unique_key, run_at)
+SELECT kind, queue, priority, max_attempts, args, unique_key,
+       greatest(coalesce(run_at, clock_timestamp()) + delay, clock_timestamp())
+  FROM unnest($1::text[], $2::text[], $3::smallint[], $4::smallint[], $5::jsonb[],
+              $6::text[], $7::timestamptz[], $8::interval[])
+       WITH ORDINALITY AS t (kind, queue, priority, max_attempts, args, unique_key,
+                             run_at, delay, place)
+ ORDER BY CASE WHEN unique_key IS NOT NULL THEN kind END NULLS FIRST, unique_key, place
+ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL DO NOTHING
+RETURNING id, kind, unique_key`
+
+// insertChunk stores entries, which are few enough for one statement.
+func insertChunk(ctx context.Context, tx pgx.Tx, entries []*entry) ([]Insertion, error) {
+	ids, err := sendChunk(ctx, tx, entries)
+	if err != nil {
+		return nil, fmt.Errorf("insert batch: %w", err)
+	}
+	made := make([]Insertion, len(entries))
+	for i, e := range entries {
+		key := e.identity()
+		if free := ids[key]; len(free) > 0 {
+			made[i], ids[key] = Insertion{ID: free[0], Outcome: Inserted}, free[1:]
+			continue
+		}
+		// The key was held. Its holder may have ended since: then this inserts.
+		if made[i], err = e.insert(ctx, tx); err != nil {
+			return nil, fmt.Errorf("insert batch: %s: %w", e.kind, err)
+		}
+	}
+	return made, nil
+}
+
+// identity is what tells the rows that a chunk's statement returns apart. Those
+// without a key are alike: they get their ids in order.
+type identity struct {
+	kind, unique string
+}
+
+func (e *entry) identity() identity {
+	if e.unique == nil {
+		return identity{}
+	}
+	return identity{e.kind, *e.unique}
+}
+
+// sendChunk sends the statement and returns the new ids by identity, ascending.
+func sendChunk(
+	ctx context.Context, tx pgx.Tx, entries []*entry,
+) (map[identity][]int64, error) {
+	n := len(entries)
+	kinds, queues, args := make([]string, n), make([]string, n), make([]string, n)
+	priorities, attempts := make([]int16, n), make([]int16, n)
+	keys, times, delays := make([]*string, n), make([]*time.Time, n), make([]time.Duration, n)
+	for i, e := range entries {
+		kinds[i], queues[i], args[i], keys[i] = e.kind, e.queue, e.args, e.unique
+		priorities[i], attempts[i], times[i], delays[i] = e.priority, e.maxAttempts, e.runAt, e.delay
+	}
+	rows, err := tx.Query(ctx, insertChunkSQL,
+		kinds, queues, priorities, attempts, args, keys, times, delays)
+	if err != nil {
+		return nil, err
+	}
+	ids := make(map[identity][]int64)
+	var (
+		id     int64
+		kind   string
+		unique *string
+	)
+	_, err = pgx.ForEachRow(rows, []any{&id, &kind, &unique}, func() error {
+		key := (&entry{kind: kind, unique: unique}).identity()
+		ids[key] = append(ids[key], id)
+		return nil
+	})
+	for _, list := range ids {
+		slices.SortFunc(list, cmp.Compare[int64])
+	}
+	return ids, err
+}

@@ -1,0 +1,155 @@
+// Here: reading.
+
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const getSQL = `-- queue.get
+SELECT id, kind, queue, state, priority, args, coalesce(unique_key, ''), attempt, max_attempts,
+       lost_count, run_at, created_at, claimed_at, finished_at, coalesce(worker, '')
+  FROM all_jobs
+ WHERE id = $1`
+
+// Get returns a job, live or finished. A job that is not there, or no longer
+// kept, is [ErrNotFound].
+func (c *Client) Get(ctx context.Context, db DB, id int64) (*JobRow, error) {
+	rows, _ := db.Query(ctx, getSQL, id) // CollectExactlyOneRow returns its error
+	job, err := pgx.CollectExactlyOneRow(rows, scanJob)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, fmt.Errorf("job %d: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get job %d: %w", id, err)
+	}
+	return job, nil
+}
+
+// scanJob reads a row of getSQL's columns.
+func scanJob(row pgx.CollectableRow) (*JobRow, error) {
+	j := &JobRow{}
+	var claimedAt, finishedAt *time.Time
+	err := row.Scan(&j.ID, &j.Kind, &j.Queue, &j.State, &j.Priority, &j.Args, &j.Unique,
+		&j.Attempt, &j.MaxAttempts, &j.Lost, &j.RunAt, &j.CreatedAt, &claimedAt, &finishedAt,
+		&j.Worker)
+	if claimedAt != nil {
+		j.ClaimedAt = *claimedAt
+	}
+	if finishedAt != nil {
+		j.FinishedAt = *finishedAt
+	}
+	return j, err
+}
+
+// A Failure is the record of one attempt that went wrong, kept as long as its
+// job.
+type Failure struct {
+	Attempt int
+	At      time.Time
+	Worker  string // as in [JobRow]
+	Error   string // at most 10,000 characters; NUL and broken UTF-8 replaced
+	Stack   string // at most 16 KiB; "" unless the handler panicked or exited
+}
+
+const failuresSQL = `-- queue.failures
+SELECT f.attempt, f.at, coalesce(w.name, '') AS worker, f.error, f.stack
+  FROM job_failures f LEFT JOIN workers w ON w.id = f.worker
+ WHERE f.job_id = $1
+ ORDER BY f.at, f.attempt`
+
+// Failures returns the failures of a job, oldest first; lost runs are not among
+// them. A job that is not there is [ErrNotFound].
+func (c *Client) Failures(ctx context.Context, db DB, id int64) ([]Failure, error) {
+	rows, _ := db.Query(ctx, failuresSQL, id) // CollectRows returns its error
+	failures, err := pgx.CollectRows(rows, pgx.RowToStructByName[Failure])
+	if err != nil {
+		return nil, fmt.Errorf("failures of job %d: %w", id, err)
+	}
+	if len(failures) == 0 {
+		if _, err := c.Get(ctx, db, id); err != nil {
+			return nil, err
+		}
+	}
+	return failures, nil
+}
+
+// A QueueStats is how one queue stands. Counting stops at 10,001, which
+// therefore means "more than 10,000": no queue is too long to ask about. What is
+// beyond the first 20,000 due or waiting jobs of a queue and priority is not seen.
+type QueueStats struct {
+	Queue     string
+	Paused    bool
+	Ready     int           // queued and due
+	Scheduled int           // queued, not due, no attempt yet
+	Retrying  int           // queued, not due, after an attempt
+	Running   int           // held by a worker
+	Dead      int           // given up
+	Latency   time.Duration // how long the first Ready job has been due; 0 if none is
+}
+
+// The names of live jobs are found by hopping from one to the next in the index.
+const statsSQL = `-- queue.stats
+WITH RECURSIVE live (name) AS (
+  (SELECT queue::text FROM jobs ORDER BY queue LIMIT 1)
+  UNION ALL
+  SELECT (SELECT queue::text FROM jobs WHERE queue > live.name ORDER BY queue LIMIT 1)
+    FROM live WHERE live.name IS NOT NULL),
+dead (name) AS (
+  (SELECT queue::text FROM dead_jobs ORDER BY queue LIMIT 1)
+  UNION ALL
+  SELECT (SELECT queue::text FROM dead_jobs WHERE queue > dead.name ORDER BY queue LIMIT 1)
+    FROM dead WHERE dead.name IS NOT NULL),
+named (name) AS (
+  SELECT name FROM live WHERE name IS NOT NULL
+  UNION SELECT name FROM dead WHERE name IS NOT NULL
+  UNION SELECT unnest(queues) FROM workers WHERE state = 'live'
+  UNION SELECT name::text FROM queues WHERE paused_at IS NOT NULL)
+SELECT n.name,
+       EXISTS (SELECT FROM queues q WHERE q.name = n.name AND q.paused_at IS NOT NULL),
+       least(due.ready, $1 + 1), least(ahead.scheduled, $1 + 1), least(ahead.retrying, $1 + 1),
+       least(due.running, $1 + 1),
+       (SELECT count(*) FROM (SELECT FROM dead_jobs d WHERE d.queue = n.name LIMIT $1 + 1) d),
+       coalesce(extract(epoch FROM clock_timestamp() - due.first), 0)::float8
+  FROM named n
+ CROSS JOIN LATERAL (
+   SELECT count(*) FILTER (WHERE state = 'queued') AS ready,
+          count(*) FILTER (WHERE state = 'running') AS running,
+          min(run_at) FILTER (WHERE state = 'queued') AS first
+     FROM generate_series(1, 4) AS p (priority)
+    CROSS JOIN LATERAL (
+      SELECT state, run_at FROM jobs
+       WHERE queue = n.name AND priority = p.priority AND run_at <= now()
+       ORDER BY run_at LIMIT 2 * $1) j) due
+ CROSS JOIN LATERAL (
+   SELECT count(*) FILTER (WHERE attempt = 0) AS scheduled,
+          count(*) FILTER (WHERE attempt > 0) AS retrying
+     FROM generate_series(1, 4) AS p (priority)
+    CROSS JOIN LATERAL (
+      SELECT attempt FROM jobs
+       WHERE queue = n.name AND priority = p.priority AND run_at > now() AND state = 'queued'
+       ORDER BY run_at LIMIT 2 * $1) j) ahead
+ ORDER BY n.name`
+
+// Stats returns how each queue stands, by name: those that have a live or dead
+// job, a worker or a pause.
+func (c *Client) Stats(ctx context.Context, db DB) ([]QueueStats, error) {
+	const most = 10_000
+	rows, _ := db.Query(ctx, statsSQL, most) // CollectRows returns its error
+	stats, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s QueueStats, err error) {
+		var late float64
+		err = row.Scan(&s.Queue, &s.Paused, &s.Ready, &s.Scheduled, &s.Retrying, &s.Running,
+			&s.Dead, &late)
+		s.Latency = max(0, time.Duration(late*float64(time.Second)))
+		return s, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("stats: %w", err)
+	}
+	return stats, nil
+}

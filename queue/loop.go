@@ -1,0 +1,200 @@
+// Here: the loop that records what ended and claims what may start, both in one
+// round trip. One batch is in flight at a time, and whatever ends meanwhile forms
+// the next: so batches grow with the load, and nothing waits for a timer.
+
+package queue
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	batchLimit   = 1000 // endings in a batch, and claims of a queue
+	batchTimeout = 10 * time.Second
+	pollInterval = time.Second
+	longestPause = 5 * time.Second
+)
+
+// loop turns until ctx ends: at each poll, insert of this process or ended attempt.
+// After an error it pauses, longer each time, and takes a new connection.
+func (r *run) loop(ctx context.Context) {
+	wake := sleepers.add()
+	defer sleepers.remove(wake)
+	l := &loop{run: r, strays: []int64{}}
+	defer l.close()
+	var pause time.Duration
+	poll := time.NewTimer(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		case <-r.slots.bell:
+		case <-poll.C:
+			l.retryAside = true
+		}
+		if err := l.turn(ctx); err != nil && ctx.Err() == nil {
+			r.pulse.failed()
+			r.report(fmt.Errorf("queue: claim and finish: %w", err))
+			pause = min(2*pause+50*time.Millisecond, longestPause)
+			sleep(ctx, jittered(pause))
+		} else {
+			pause = 0
+		}
+		poll.Reset(jittered(pollInterval))
+	}
+}
+
+// jittered spreads d by a fifth, so that processes do not keep step.
+func jittered(d time.Duration) time.Duration {
+	return d*9/10 + rand.N(d/5+1)
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// A loop is what one loop keeps from batch to batch.
+type loop struct {
+	*run
+	conn       *pgx.Conn // nil if it has to be made
+	strays     []int64   // tokens of claims whose reply never came
+	aside      []*ending // that could not be recorded; tried again at each poll
+	retryAside bool
+}
+
+// turn sends batches until there is nothing more to do at once.
+func (l *loop) turn(ctx context.Context) error {
+	if l.conn == nil || l.conn.IsClosed() {
+		conn, err := l.connect(ctx)
+		if err != nil {
+			return err
+		}
+		l.conn = conn
+	}
+	if l.retryAside {
+		l.retryAside = false
+		if err := l.recordAside(ctx); err != nil {
+			return err
+		}
+	}
+	for {
+		l.pulse.turned()
+		endings, wish := l.slots.take(batchLimit), l.slots.wish(batchLimit)
+		if l.id.Load() == 0 { // not registered yet: nobody could tell whose a claim is
+			wish = nil
+		}
+		if len(endings) == 0 && wish == nil {
+			return nil
+		}
+		jobs, err := l.send(ctx, endings, wish)
+		if splittable(err) {
+			err = l.recordParts(ctx, endings)
+		}
+		if err != nil {
+			return err
+		}
+		for _, job := range jobs {
+			l.start(job, wish.token)
+		}
+		if wish != nil {
+			l.pulse.claimed()
+		}
+		if len(endings) < batchLimit && (wish == nil || !wish.full(jobs)) {
+			return nil
+		}
+	}
+}
+
+// Half of these settings keep the planner to the indexes, whatever the statistics
+// of a table that was empty a moment ago say. The others bound what a row that an
+// operator's open transaction holds, or a server in trouble, can hold up.
+const settingsSQL = `-- queue.settings
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
+       set_config('enable_seqscan', 'off', true),
+       set_config('enable_bitmapscan', 'off', true),
+       set_config('enable_sort', 'off', true),
+       set_config('lock_timeout', '1s', true),
+       set_config('statement_timeout', '8s', true),
+       set_config('synchronous_commit',
+                  CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+                  ELSE current_setting('synchronous_commit') END, true)`
+
+// send records endings and claims what w wishes, if any, in one transaction and one
+// round trip. On an error nothing was recorded, unless the connection broke: then
+// nobody knows, and the endings, queued again, find out.
+func (l *loop) send(ctx context.Context, endings []*ending, w *wish) ([]*JobRow, error) {
+	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
+	defer cancel()
+	batch := &pgx.Batch{}
+	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
+	batch.Queue(settingsSQL)
+	rec := newRecord(endings)
+	rec.queue(batch)
+	if w != nil {
+		l.queueClaim(batch, w)
+	}
+	batch.Queue("COMMIT")
+
+	results := l.conn.SendBatch(ctx, batch)
+	jobs, err := l.readBatch(results, rec, w != nil)
+	if closeErr := results.Close(); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		l.afterwards(ctx, rec)
+		return jobs, nil
+	}
+	if l.conn.IsClosed() {
+		for _, e := range endings {
+			e.unsure = true
+		}
+		if w != nil {
+			l.strays = append(l.strays, w.token)
+		}
+	} else if _, err := l.conn.Exec(ctx, "ROLLBACK"); err != nil {
+		l.close() // which rolls back too
+	}
+	if !splittable(err) {
+		l.slots.again(endings...)
+	}
+	return nil, err
+}
+
+// close drops the connection.
+func (l *loop) close() {
+	if l.conn != nil {
+		closeConn(l.conn)
+	}
+}
+
+// readBatch reads the results of send's statements in their order.
+func (l *loop) readBatch(
+	results pgx.BatchResults, rec *record, claims bool,
+) (jobs []*JobRow, err error) {
+	for range 2 { // BEGIN and the settings
+		if _, err := results.Exec(); err != nil {
+			return nil, err
+		}
+	}
+	if err := rec.read(results); err != nil {
+		return nil, err
+	}
+	if claims {
+		if jobs, err = l.readClaim(results); err != nil {
+			return nil, err
+		}
+	}
+	_, err = results.Exec() // COMMIT
+	return jobs, err
+}

@@ -1,0 +1,187 @@
+// Here: what this process has in hand. The slots of its queues, the attempts that
+// run in them, and those that ended and are not on record yet.
+
+package queue
+
+import (
+	"context"
+	"sync"
+)
+
+// slots is shared by the loop, which fills them, and by the attempts, which
+// leave them.
+type slots struct {
+	mu      sync.Mutex
+	queues  []Queue
+	free    map[string]int        // by queue
+	running map[*attempt]struct{} // handlers that have not returned
+	ended   []*ending             // for the loop to record
+	held    int                   // claims that are not on record as ended: running, ended or on their way
+	suspect *attempt              // has the suspect slot, if any
+	closed  bool                  // nothing more is claimed
+
+	bell    chan struct{} // rings when an attempt has ended
+	settled chan struct{} // rings when one more is on record or has returned, once closed
+}
+
+func newSlots(queues []Queue) *slots {
+	s := &slots{
+		queues:  queues,
+		free:    make(map[string]int, len(queues)),
+		running: make(map[*attempt]struct{}),
+		bell:    make(chan struct{}, 1),
+		settled: make(chan struct{}, 1),
+	}
+	for _, q := range queues {
+		s.free[q.Name] = q.Slots
+	}
+	return s
+}
+
+// wish returns a claim for the free slots, at most limit for each queue, or nil if
+// there are none.
+func (s *slots) wish(limit int) *wish {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	w := &wish{suspect: s.suspect == nil, token: newToken()}
+	for _, q := range s.queues {
+		if n := s.free[q.Name]; n > 0 {
+			w.queues, w.free = append(w.queues, q.Name), append(w.free, int32(min(n, limit)))
+		}
+	}
+	if w.queues == nil {
+		return nil
+	}
+	return w
+}
+
+// start gives a a slot, or answers false if a is a suspect and another one runs.
+func (s *slots) start(a *attempt, suspect bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if suspect {
+		if s.suspect != nil {
+			return false
+		}
+		s.suspect = a
+	}
+	s.held++
+	s.free[a.job.Queue]--
+	s.running[a] = struct{}{}
+	return true
+}
+
+// end takes a's slot back and queues e to be recorded. It answers false if a
+// was given back before: then nobody asks how it ended.
+func (s *slots) end(a *attempt, e *ending) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.running[a]; !ok {
+		return false
+	}
+	delete(s.running, a)
+	s.free[a.job.Queue]++
+	if s.suspect == a {
+		s.suspect = nil
+	}
+	s.put(e)
+	return true
+}
+
+// hold queues e to be recorded, whose attempt never had a slot.
+func (s *slots) hold(e *ending) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held++
+	s.put(e)
+}
+
+// again queues endings to be recorded that were taken before.
+func (s *slots) again(e ...*ending) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.put(e...)
+}
+
+func (s *slots) put(e ...*ending) {
+	s.ended = append(s.ended, e...)
+	ring(s.bell)
+	s.moved()
+}
+
+// take returns at most limit endings to record.
+func (s *slots) take(limit int) []*ending {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := min(limit, len(s.ended))
+	taken := s.ended[:n:n]
+	s.ended = s.ended[n:]
+	return taken
+}
+
+// done notes that n claims are on record as ended.
+func (s *slots) done(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held -= n
+	s.moved()
+}
+
+func (s *slots) moved() {
+	if s.closed {
+		ring(s.settled)
+	}
+}
+
+// close keeps wish from asking for more.
+func (s *slots) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.moved()
+}
+
+// each calls f for the attempts that run.
+func (s *slots) each(f func(a *attempt)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for a := range s.running {
+		f(a)
+	}
+}
+
+// count returns how many attempts run, and how many claims are held.
+func (s *slots) count() (running, held int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.running), s.held
+}
+
+// giveBack ends all that runs as returned, whatever its handlers will say.
+func (s *slots) giveBack() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for a := range s.running {
+		s.put(&ending{attempt: a, fate: returned})
+		delete(s.running, a)
+	}
+}
+
+// wait returns when no attempt runs, or no claim is held if held, or ctx ends.
+// It is for one caller, after close.
+func (s *slots) wait(ctx context.Context, held bool) bool {
+	for {
+		running, all := s.count()
+		if running == 0 && (!held || all == 0) {
+			return true
+		}
+		select {
+		case <-s.settled:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}

@@ -1,0 +1,55 @@
+// Here: text that comes from users' code and goes into the database. Postgres
+// refuses NUL and broken UTF-8, and one refused text would hold up a whole batch.
+
+package queue
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxErrorRunes = 10_000
+	maxStackBytes = 16 << 10
+)
+
+// errorText is err.Error(), also where that panics, as methods of a nil pointer do.
+func errorText(err error) (text string) {
+	defer func() {
+		if p := recover(); p != nil {
+			text = fmt.Sprintf("error of type %T, whose Error method panicked: %v", err, p)
+		}
+	}()
+	return err.Error()
+}
+
+// storable makes s valid UTF-8 without NUL, of at most limit runes.
+func storable(s string, limit int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.ReplaceAll(s, "\x00", "\u2400")
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	note := " … (cut)"
+	keep := limit - utf8.RuneCountInString(note)
+	for i := range s {
+		if keep == 0 {
+			return s[:i] + note
+		}
+		keep--
+	}
+	return s
+}
+
+// storableStack is storable for a stack trace, whose limit is in bytes.
+func storableStack(stack string) string {
+	if len(stack) > maxStackBytes {
+		stack = stack[:maxStackBytes]
+		for len(stack) > 0 && !utf8.RuneStart(stack[len(stack)-1]) {
+			stack = stack[:len(stack)-1]
+		}
+		stack = strings.ToValidUTF8(stack, "")
+	}
+	return storable(stack, maxStackBytes)
+}
