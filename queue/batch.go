@@ -36,17 +36,20 @@ func (c *Client) InsertBatch(
 	if err != nil {
 		return nil, fmt.Errorf("insert batch: %w", err)
 	}
+	committed := false
+	defer func() {
+		if !committed { // an error, or a panic of the iterator or of a job's methods
+			rollback(ctx, tx)
+		}
+	}()
 	made, err := insertAll(ctx, tx, jobs)
 	if err != nil {
-		// The caller's ctx may have ended; the connection still has to be clean.
-		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		_ = tx.Rollback(clean) // fails only with the connection, which err has told
 		return nil, err
 	}
 	if err := tx.Commit(ctx); err != nil {
 		return nil, fmt.Errorf("insert batch: %w", err)
 	}
+	committed = true
 	if _, inTx := db.(pgx.Tx); !inTx {
 		sleepers.wake()
 	}
@@ -183,7 +186,8 @@ func sendChunk(
 	keys, times, delays := make([]*string, n), make([]*time.Time, n), make([]time.Duration, n)
 	for i, e := range entries {
 		kinds[i], queues[i], args[i], keys[i] = e.kind, e.queue, e.args, e.unique
-		priorities[i], attempts[i], times[i], delays[i] = e.priority, e.maxAttempts, e.runAt, e.delay
+		priorities[i], attempts[i] = e.priority, e.maxAttempts
+		times[i], delays[i] = e.runAt, e.delay
 	}
 	rows, err := tx.Query(ctx, insertChunkSQL,
 		kinds, queues, priorities, attempts, args, keys, times, delays)

@@ -22,16 +22,18 @@ import (
 // A row that is running is taken if its worker lives no more. That is judged by
 // this statement's snapshot, in which whoever claimed before this transaction began
 // is registered, so a newcomer's claim is not taken for an orphan's. A lost run is
-// no attempt, and counts as lost.
+// no attempt, and counts as lost. A job that would run for the third time that way
+// is a suspect: one is taken, and only if none runs here, so that when it kills this
+// process too, no other suspect's claim is lost with it.
 const claimSQL = `-- queue.claim
 WITH picked AS MATERIALIZED (
-  SELECT j.id
+  SELECT j.id, j.losses = 2 AS suspect
     FROM unnest($1::text[], $2::integer[]) AS q (name, free)
    CROSS JOIN LATERAL (
-     SELECT j.id
+     SELECT j.id, j.losses
        FROM generate_series(1, 4) AS p (priority)
       CROSS JOIN LATERAL (
-        SELECT id
+        SELECT id, lost_count + CASE state WHEN 'running' THEN 1 ELSE 0 END AS losses
           FROM jobs
          WHERE queue = q.name AND priority = p.priority AND run_at <= now()
            AND kind = ANY ($3::text[])
@@ -39,7 +41,7 @@ WITH picked AS MATERIALIZED (
                 OR token = ANY ($6::bigint[])
                 OR claimed_at < now()
                    AND worker <> ALL (ARRAY(SELECT id FROM workers WHERE state = 'live')))
-           AND (lost_count + CASE state WHEN 'running' THEN 1 ELSE 0 END < 2 OR $7)
+           AND (lost_count + CASE state WHEN 'running' THEN 1 ELSE 0 END <> 2 OR $7)
          ORDER BY run_at, id + 0
          LIMIT q.free
          FOR UPDATE SKIP LOCKED) j
@@ -51,7 +53,8 @@ UPDATE jobs
        attempt = attempt + CASE state WHEN 'queued' THEN 1 ELSE 0 END,
        lost_count = least(3, lost_count + CASE
          WHEN state = 'running' AND token <> ALL ($6) THEN 1 ELSE 0 END)
- WHERE id = ANY (ARRAY(SELECT id FROM picked))
+ WHERE id = ANY (ARRAY(SELECT id FROM picked WHERE NOT suspect)
+                 || ARRAY(SELECT id FROM picked WHERE suspect LIMIT 1))
 RETURNING id, kind, queue, priority, args, coalesce(unique_key, ''), attempt, max_attempts,
           lost_count, run_at, created_at, claimed_at`
 

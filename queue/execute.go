@@ -21,24 +21,27 @@ type attempt struct {
 	timeout time.Duration
 }
 
-// start gives a claimed job to its handler. A suspect that finds another one
-// running goes back for a moment, and one that has killed three processes is dead.
-func (r *run) start(job *JobRow, token int64) {
-	a := &attempt{job: job, handler: r.handlers[job.Kind]}
-	a.claim.id, a.claim.token = job.ID, token
-	if job.Lost >= maxLost {
-		r.slots.hold(&ending{attempt: a, fate: dead, err: errPoison})
-		return
-	}
-	ctx, cancel := context.WithCancelCause(r.values)
-	a.cancel = cancel
-	if !r.slots.start(a, job.Lost == maxLost-1) {
+// start gives claimed jobs to their handlers. One that has killed three processes
+// is dead. A suspect that finds another one running, as a claim whose reply was lost
+// may bring, goes back for a while.
+func (r *run) start(jobs []*JobRow, token int64) {
+	for _, job := range jobs {
+		a := &attempt{job: job, handler: r.handlers[job.Kind]}
+		a.claim.id, a.claim.token = job.ID, token
+		if job.Lost >= maxLost {
+			r.slots.hold(&ending{attempt: a, fate: dead, err: errPoison})
+			continue
+		}
+		ctx, cancel := context.WithCancelCause(r.values)
+		a.cancel = cancel
+		if r.slots.start(a, job.Lost == maxLost-1) {
+			go r.execute(ctx, a)
+			continue
+		}
 		cancel(nil)
-		pause := pollInterval
-		r.slots.hold(&ending{attempt: a, fate: returned, wait: &pause})
-		return
+		wait := pollInterval
+		r.slots.hold(&ending{attempt: a, fate: returned, wait: &wait})
 	}
-	go r.execute(ctx, a)
 }
 
 // maxLost is how many lost runs leave a job dead.
@@ -65,8 +68,8 @@ func (r *run) execute(ctx context.Context, a *attempt) {
 				err = errors.New("queue: handler called runtime.Goexit")
 			}
 		}
-		r.judge(end, context.Cause(ctx), err)
-		end.stack = stack
+		end.cause, end.stack = context.Cause(ctx), stack
+		end.judge(err)
 	}()
 	a.timeout = a.timeoutOf()
 	ctx, stop := context.WithTimeoutCause(ctx, a.timeout, ErrTimeout)
@@ -97,13 +100,12 @@ func (a *attempt) timeoutOf() time.Duration {
 var errNotCommitted = errors.New(
 	"queue: the handler called Complete in a transaction that did not commit")
 
-// judge says what err, which the handler returned, makes of the job. cause is why
-// its context ended, if it did.
-func (r *run) judge(e *ending, cause, err error) {
+// judge says what err, which the handler returned, makes of the job.
+func (e *ending) judge(err error) {
 	// A method of a handler's error may panic. It is then a failure like others.
 	defer func() {
 		if p := recover(); p != nil {
-			e.fail(fmt.Errorf("error of type %T panicked: %v", err, p), r)
+			e.fail(fmt.Errorf("error of type %T panicked: %v", err, p))
 		}
 	}()
 	snoozed, isSnooze := find[*snooze](err)
@@ -115,17 +117,17 @@ func (r *run) judge(e *ending, cause, err error) {
 		e.fate, e.err = settled, err
 	case err == nil:
 		e.fate = completed
-	case cause == ErrStopping && stopped, cause == ErrLost:
+	case e.cause == ErrStopping && stopped, e.cause == ErrLost:
 		e.fate = returned
 	case isSnooze:
 		e.fate, e.wait = returned, &snoozed.wait
 	case isDiscard:
 		e.fate, e.err = discarded, err
 	default:
-		if cause == ErrTimeout {
-			err = e.attempt.outOfTime(err)
+		if e.cause == ErrTimeout {
+			err = e.outOfTime(err)
 		}
-		e.fail(err, r)
+		e.fail(err)
 	}
 }
 
@@ -139,16 +141,14 @@ func (a *attempt) outOfTime(err error) error {
 }
 
 // fail makes e a failure: queued again, or dead.
-func (e *ending) fail(err error, r *run) {
+func (e *ending) fail(err error) {
 	e.err = err
 	_, never := find[*noRetry](err)
 	if never || e.job.Attempt >= e.job.MaxAttempts {
 		e.fate = dead
 		return
 	}
-	wait, panicked := backoff(e.handler, e.job.Attempt-1, err, *e.job)
+	var wait time.Duration
+	wait, e.panicked = backoff(e.handler, e.job.Attempt-1, err, *e.job)
 	e.fate, e.wait = failed, &wait
-	if panicked != nil {
-		r.report(panicked)
-	}
 }

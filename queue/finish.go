@@ -26,10 +26,12 @@ const (
 // An ending is how an attempt ended, on its way to the database.
 type ending struct {
 	*attempt
-	fate  fate
-	wait  *time.Duration // from now to the next run; nil leaves run_at alone
-	err   error          // of failed, dead and discarded; of settled, if it did not commit
-	stack string
+	fate     fate
+	wait     *time.Duration // from now to the next run; nil leaves run_at alone
+	err      error          // of failed, dead and discarded; of settled, if it did not commit
+	stack    string
+	cause    error // why the handler's context ended, if it did
+	panicked error // by the handler's Backoff
 
 	unsure   bool // it was sent before, and no reply came
 	reported bool // that it was set aside

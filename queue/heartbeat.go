@@ -219,12 +219,16 @@ UPDATE workers SET state = 'stopped', ended_at = now(), running = 0 WHERE id = $
 // by others from now on.
 func (h *heart) stop() {
 	defer h.close()
-	if h.conn == nil {
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), beatInterval)
 	defer cancel()
-	if _, err := h.conn.Exec(ctx, stopSQL, h.id.Load()); err != nil {
+	if h.conn != nil && h.conn.IsClosed() { // a beat was under way when ctx ended
+		h.close()
+	}
+	err := h.open(ctx)
+	if err == nil {
+		_, err = h.conn.Exec(ctx, stopSQL, h.id.Load())
+	}
+	if err != nil {
 		h.report(fmt.Errorf("queue: say that the worker stopped: %w", err))
 	}
 }

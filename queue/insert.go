@@ -188,7 +188,8 @@ func newEntry(args Args) (*entry, *InvalidError) {
 		e.unique = &with.Unique
 	}
 	if with.RunAt.Unix() > 0 { // an earlier time is past by any clock
-		if !with.RunAt.Add(e.delay).Before(endOfTime) {
+		// Times at the end of a time.Time wrap in comparisons.
+		if with.RunAt.Unix() >= endOfTime.Unix() || !with.RunAt.Add(e.delay).Before(endOfTime) {
 			return nil, &InvalidError{Field: "RunAt", Reason: "must be before the year 10000"}
 		}
 		e.runAt = &with.RunAt

@@ -86,10 +86,14 @@ WITH gone AS (
   RETURNING ` + carried + `),
 kept AS (
   INSERT INTO finished_jobs (` + carried + `, state) SELECT ` + carried + `, 'completed' FROM gone)
-SELECT CASE WHEN EXISTS (SELECT FROM gone) THEN set_config('synchronous_commit',
-         CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
-         ELSE current_setting('synchronous_commit') END, true)
+SELECT CASE WHEN EXISTS (SELECT FROM gone) THEN ` + commitDurably + `
        ELSE raise_lost_claim($1)::text END`
+
+// commitDurably has a transaction's commit wait for the disk also where a role has
+// synchronous_commit off.
+const commitDurably = `set_config('synchronous_commit',
+         CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+         ELSE current_setting('synchronous_commit') END, true)`
 
 // Complete ends the job inside tx: the job is completed if tx commits, and
 // nothing has happened if it does not. It is for the last transaction of a
@@ -127,7 +131,8 @@ func (j *Job[T]) Complete(ctx context.Context, tx pgx.Tx) error {
 const fenceSQL = `-- queue.fence
 WITH held AS (
   SELECT id FROM jobs WHERE id = $1 AND token = $2 FOR UPDATE)
-SELECT CASE WHEN NOT EXISTS (SELECT FROM held) THEN raise_lost_claim($1) END`
+SELECT CASE WHEN EXISTS (SELECT FROM held) THEN ` + commitDurably + `
+       ELSE raise_lost_claim($1)::text END`
 
 // Fence lets tx commit only if this attempt holds the job, and does not end the
 // job. It is for a handler's transactions before the last: a row that must be
@@ -135,7 +140,8 @@ SELECT CASE WHEN NOT EXISTS (SELECT FROM held) THEN raise_lost_claim($1) END`
 // paused or cut off then cannot write over the work of its successor.
 //
 // Call it last, as Complete; its errors are the same. It locks the job's row
-// until tx ends.
+// until tx ends, and like Complete it has tx committed durably where the role's
+// synchronous_commit is off.
 func (j *Job[T]) Fence(ctx context.Context, tx pgx.Tx) error {
 	if j.claim == nil {
 		return ErrLost

@@ -39,6 +39,7 @@ func (r *run) loop(ctx context.Context) {
 			l.retryAside = true
 		}
 		if err := l.turn(ctx); err != nil && ctx.Err() == nil {
+			l.close()
 			r.pulse.failed()
 			r.report(fmt.Errorf("queue: claim and finish: %w", err))
 			pause = min(2*pause+50*time.Millisecond, longestPause)
@@ -75,7 +76,7 @@ type loop struct {
 
 // turn sends batches until there is nothing more to do at once.
 func (l *loop) turn(ctx context.Context) error {
-	if l.conn == nil || l.conn.IsClosed() {
+	if l.conn == nil {
 		conn, err := l.connect(ctx)
 		if err != nil {
 			return err
@@ -104,10 +105,8 @@ func (l *loop) turn(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, job := range jobs {
-			l.start(job, wish.token)
-		}
 		if wish != nil {
+			l.start(jobs, wish.token)
 			l.pulse.claimed()
 		}
 		if len(endings) < batchLimit && (wish == nil || !wish.full(jobs)) {
@@ -129,9 +128,7 @@ SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('jit', 'off', true),
        set_config('lock_timeout', '1s', true),
        set_config('statement_timeout', '8s', true),
-       set_config('synchronous_commit',
-                  CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
-                  ELSE current_setting('synchronous_commit') END, true)`
+       ` + commitDurably
 
 // send records endings and claims what w wishes, if any, in one transaction and one
 // round trip. On an error nothing was recorded, unless the connection broke: then
@@ -165,8 +162,8 @@ func (l *loop) send(ctx context.Context, endings []*ending, w *wish) ([]*JobRow,
 		if w != nil {
 			l.strays = append(l.strays, w.token)
 		}
-	} else if _, err := l.conn.Exec(ctx, "ROLLBACK"); err != nil {
-		l.close() // which rolls back too
+	} else if _, rollbackErr := l.conn.Exec(ctx, "ROLLBACK"); rollbackErr != nil {
+		err = rollbackErr // which ended the connection, and so the transaction
 	}
 	if !splittable(err) {
 		l.slots.again(endings...)
@@ -178,6 +175,7 @@ func (l *loop) send(ctx context.Context, endings []*ending, w *wish) ([]*JobRow,
 func (l *loop) close() {
 	if l.conn != nil {
 		closeConn(l.conn)
+		l.conn = nil
 	}
 }
 

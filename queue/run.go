@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -135,7 +136,7 @@ func checkQueues(queues []Queue, handlers map[string]*handler, conns int) error 
 const schemaVersion = 1
 
 const versionSQL = `-- queue.version
-SELECT coalesce(max(version_id), 0) FROM rowlock_versions WHERE is_applied AND $1`
+SELECT coalesce(max(version_id), 0) FROM rowlock_versions WHERE is_applied`
 
 // checkSchema returns an error if the tables are not those that this package needs.
 // It waits for a database that is away.
@@ -144,7 +145,7 @@ func (r *run) checkSchema(ctx context.Context) error {
 	var pause time.Duration
 	for {
 		var version int
-		err := r.db.QueryRow(ctx, versionSQL, true).Scan(&version)
+		err := r.db.QueryRow(ctx, versionSQL).Scan(&version)
 		pgErr, fromServer := errors.AsType[*pgconn.PgError](err)
 		switch {
 		case err == nil && version < schemaVersion:
@@ -156,16 +157,23 @@ func (r *run) checkSchema(ctx context.Context) error {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return nil // stopped before it began
 		case fromServer && pgErr.Code == "42P01": // no such table
 			return fmt.Errorf("queue: the schema is missing: %s", next)
-		case fromServer && (pgErr.Code[:2] == "42" || pgErr.Code[:2] == "3D"):
+		case fromServer && notAway(pgErr.Code):
 			return fmt.Errorf("queue: %w", err)
 		}
 		r.report(fmt.Errorf("queue: wait for the database: %w", err))
 		pause = min(2*pause+50*time.Millisecond, longestPause)
 		sleep(ctx, jittered(pause))
 	}
+}
+
+// notAway says whether a server that refuses with code would do so tomorrow, too:
+// no such role, password or database, or no right to look.
+func notAway(code string) bool {
+	return strings.HasPrefix(code, "28") || strings.HasPrefix(code, "3D") ||
+		strings.HasPrefix(code, "42")
 }
 
 // connect opens a connection of Run's own as DB would, with its hooks.
@@ -207,26 +215,12 @@ func (r *run) drain(now <-chan struct{}) (left int) {
 	running, _ := r.slots.count()
 	r.log.Info("worker stops", "worker", r.name, "running", running, "timeout", r.stopTimeout)
 
-	work, cancel := context.WithTimeout(r.values, r.stopTimeout)
-	go func() {
-		select {
-		case <-now:
-			cancel()
-		case <-work.Done():
-		}
-	}()
-	drained := r.slots.wait(work, false)
-	cancel()
-	if !drained {
+	if !r.slots.wait(r.stopTimeout, now, false) {
 		r.slots.each(func(a *attempt) { a.cancel(ErrStopping) })
-		grace, cancel := context.WithTimeout(r.values, stopGrace)
-		r.slots.wait(grace, false)
-		cancel()
+		r.slots.wait(stopGrace, nil, false)
 		r.slots.giveBack()
 	}
-	grace, cancel := context.WithTimeout(r.values, stopGrace)
-	defer cancel()
-	r.slots.wait(grace, true)
+	r.slots.wait(stopGrace, nil, true)
 	_, left = r.slots.count()
 	return left
 }

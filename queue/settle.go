@@ -28,46 +28,47 @@ func (l *loop) afterwards(ctx context.Context, rec *record) {
 			at, held := rec.found[e.claim.id]
 			switch {
 			case held && e.fate == settled:
-				l.slots.again(e.unsettled(l.run))
+				l.slots.again(e.unsettled())
 			case held:
 				done++
 				l.tell(e, at)
-			case e.fate == settled && e.err == nil, e.fate == failed && e.unsure,
-				e.fate == returned && e.unsure:
-				done++ // by the handler's transaction, or by a batch whose reply was lost
-				l.tell(e, at)
+			case e.fate == settled && e.err == nil:
+				done++ // the handler's transaction committed, as it said
 			default:
 				missing = append(missing, e)
 			}
 		}
 	}
-	done += l.lookFor(ctx, missing)
-	l.slots.done(done)
+	l.slots.done(done + l.lookFor(ctx, missing))
 }
 
 // unsettled is what becomes of an attempt whose handler completed it in a
 // transaction that did not commit: a failure.
-func (e *ending) unsettled(r *run) *ending {
+func (e *ending) unsettled() *ending {
 	err := e.err
 	if err == nil {
 		err = errNotCommitted
 	}
-	failure := &ending{attempt: e.attempt, stack: e.stack}
+	failure := &ending{attempt: e.attempt, cause: e.cause, stack: e.stack}
 	failure.claim.completing.Store(false)
-	r.judge(failure, nil, err)
+	failure.judge(err)
 	return failure
 }
 
+// The third part finds what this worker had last and has put back.
 const endedSQL = `-- queue.ended
-SELECT id FROM finished_jobs
+SELECT id, finished_at FROM finished_jobs
  WHERE id = ANY ($1) AND (id, token) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
 UNION ALL
-SELECT id FROM dead_jobs
- WHERE id = ANY ($1) AND (id, token) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))`
+SELECT id, finished_at FROM dead_jobs
+ WHERE id = ANY ($1) AND (id, token) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
+UNION ALL
+SELECT id, run_at FROM jobs
+ WHERE id = ANY ($1) AND state = 'queued' AND worker = $3`
 
-// lookFor finds out what became of endings whose claims did not hold: they are in
-// the history under their token, recorded before, or they were lost. It returns how
-// many are dealt with.
+// lookFor finds out what became of endings whose claims did not hold. They are on
+// record already, by a batch whose reply was lost or by a transaction of the
+// handler's; or their claims were lost. It returns how many are dealt with.
 func (l *loop) lookFor(ctx context.Context, missing []*ending) int {
 	if len(missing) == 0 {
 		return 0
@@ -76,20 +77,24 @@ func (l *loop) lookFor(ctx context.Context, missing []*ending) int {
 	for i, e := range missing {
 		ids[i], tokens[i] = e.claim.id, e.claim.token
 	}
-	rows, _ := l.conn.Query(ctx, endedSQL, ids, tokens) // CollectRows returns its error
-	found, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	ended := make(map[int64]time.Time, len(missing))
+	var (
+		id int64
+		at time.Time
+	)
+	rows, _ := l.conn.Query(ctx, endedSQL, ids, tokens, l.id.Load()) // ForEachRow returns its error
+	_, err := pgx.ForEachRow(rows, []any{&id, &at}, func() error {
+		ended[id] = at
+		return nil
+	})
 	if err != nil {
 		l.report(fmt.Errorf("queue: look for jobs that ended: %w", err))
 		l.slots.again(missing...) // the next batch comes here again
 		return 0
 	}
-	ended := make(map[int64]bool, len(found))
-	for _, id := range found {
-		ended[id] = true
-	}
 	for _, e := range missing {
-		if ended[e.claim.id] {
-			l.tell(e, e.job.ClaimedAt)
+		if at, ok := ended[e.claim.id]; ok {
+			l.tell(e, at)
 			continue
 		}
 		l.report(&JobError{Job: e.job, Err: fmt.Errorf("%w: job %d", ErrLost, e.job.ID)})
@@ -99,6 +104,9 @@ func (l *loop) lookFor(ctx context.Context, missing []*ending) int {
 
 // tell reports a failure that is on record. at is the next run, or when it ended.
 func (l *loop) tell(e *ending, at time.Time) {
+	if e.panicked != nil {
+		l.report(e.panicked)
+	}
 	job := *e.job
 	switch e.fate {
 	case failed:

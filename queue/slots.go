@@ -4,8 +4,8 @@
 package queue
 
 import (
-	"context"
 	"sync"
+	"time"
 )
 
 // slots is shared by the loop, which fills them, and by the attempts, which
@@ -170,9 +170,11 @@ func (s *slots) giveBack() {
 	}
 }
 
-// wait returns when no attempt runs, or no claim is held if held, or ctx ends.
-// It is for one caller, after close.
-func (s *slots) wait(ctx context.Context, held bool) bool {
+// wait returns true when no attempt runs or, if held, no claim is held; and false
+// when d has passed or now is closed before that. It is for one caller, after close.
+func (s *slots) wait(d time.Duration, now <-chan struct{}, held bool) bool {
+	over := time.NewTimer(d)
+	defer over.Stop()
 	for {
 		running, all := s.count()
 		if running == 0 && (!held || all == 0) {
@@ -180,7 +182,9 @@ func (s *slots) wait(ctx context.Context, held bool) bool {
 		}
 		select {
 		case <-s.settled:
-		case <-ctx.Done():
+		case <-over.C:
+			return false
+		case <-now:
 			return false
 		}
 	}

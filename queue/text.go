@@ -26,8 +26,7 @@ func errorText(err error) (text string) {
 
 // storable makes s valid UTF-8 without NUL, of at most limit runes.
 func storable(s string, limit int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	s = strings.ReplaceAll(s, "\x00", "\u2400")
+	s = storableText(s)
 	if utf8.RuneCountInString(s) <= limit {
 		return s
 	}
@@ -44,12 +43,18 @@ func storable(s string, limit int) string {
 
 // storableStack is storable for a stack trace, whose limit is in bytes.
 func storableStack(stack string) string {
-	if len(stack) > maxStackBytes {
-		stack = stack[:maxStackBytes]
-		for len(stack) > 0 && !utf8.RuneStart(stack[len(stack)-1]) {
-			stack = stack[:len(stack)-1]
-		}
-		stack = strings.ToValidUTF8(stack, "")
+	stack = storableText(stack)
+	if len(stack) <= maxStackBytes {
+		return stack
 	}
-	return storable(stack, maxStackBytes)
+	end := maxStackBytes
+	for !utf8.RuneStart(stack[end]) {
+		end--
+	}
+	return stack[:end]
+}
+
+// storableText replaces what Postgres refuses.
+func storableText(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\u2400")
 }

@@ -76,7 +76,8 @@ func encodeArgs(args Args) (string, *InvalidError) {
 	// Marshal writes broken UTF-8 of a Go string as this escape. It may also come
 	// from a json.RawMessage that spells it so, which is fine.
 	if bytes.Contains(data, []byte(`\ufffd`)) {
-		if path, broken := brokenText(reflect.ValueOf(args), 0); broken {
+		search := &textSearch{left: 4 * len(data)}
+		if path, broken := search.broken(reflect.ValueOf(args), 0); broken {
 			return "", &InvalidError{Field: "Args" + path, Reason: "must be valid UTF-8"}
 		}
 	}
@@ -237,18 +238,33 @@ func pathAt(data []byte, offset int) string {
 		if l.index > 0 {
 			fmt.Fprintf(&path, "[%d]", l.index-1)
 		} else if l.index < 0 && l.key != "" {
-			fmt.Fprintf(&path, ".%.60s", l.key)
+			path.WriteString(pathKey(l.key))
 		}
 		if path.Len() > 200 {
-			return path.String()[:200] + "…"
+			return strings.ToValidUTF8(path.String()[:200], "") + "…"
 		}
 	}
-	return strings.ToValidUTF8(path.String(), "\uFFFD")
+	return path.String()
 }
 
-// brokenText finds a string in v that is not valid UTF-8, and names it.
-func brokenText(v reflect.Value, depth int) (path string, found bool) {
-	if depth > maxArgsDepth {
+// pathKey is a key as part of a path: quoted where it would garble a message.
+func pathKey(key string) string {
+	key = fmt.Sprintf("%.60s", key)
+	if quoted := strconv.Quote(key); len(quoted) > len(key)+2 {
+		return "." + quoted
+	}
+	return "." + key
+}
+
+// A textSearch looks for strings that are not valid UTF-8 in what encoding/json
+// writes of a value.
+type textSearch struct {
+	left int // values to look at; ends the search where a type that writes itself has a cycle
+}
+
+// broken finds such a string in v and names it.
+func (s *textSearch) broken(v reflect.Value, depth int) (path string, found bool) {
+	if s.left--; s.left < 0 || depth > 10*maxArgsDepth { // pointers and interfaces count too
 		return "", false
 	}
 	switch v.Kind() {
@@ -256,12 +272,16 @@ func brokenText(v reflect.Value, depth int) (path string, found bool) {
 		return "", !utf8.ValidString(v.String())
 	case reflect.Pointer, reflect.Interface:
 		if !v.IsNil() {
-			return brokenText(v.Elem(), depth+1)
+			return s.broken(v.Elem(), depth+1)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if path, found := brokenText(v.Field(i), depth+1); found {
-				return "." + v.Type().Field(i).Name + path, true
+			name, written := jsonName(v.Type().Field(i))
+			if !written {
+				continue
+			}
+			if path, found := s.broken(v.Field(i), depth+1); found {
+				return name + path, true
 			}
 		}
 	case reflect.Slice, reflect.Array:
@@ -269,19 +289,36 @@ func brokenText(v reflect.Value, depth int) (path string, found bool) {
 			return "", false // a json.RawMessage is checked as JSON, bytes go as base64
 		}
 		for i := range v.Len() {
-			if path, found := brokenText(v.Index(i), depth+1); found {
+			if path, found := s.broken(v.Index(i), depth+1); found {
 				return fmt.Sprintf("[%d]%s", i, path), true
 			}
 		}
 	case reflect.Map:
 		for iter := v.MapRange(); iter.Next(); {
-			if _, found := brokenText(iter.Key(), depth+1); found {
-				return fmt.Sprintf(".%q", iter.Key()), true
+			_, found := s.broken(iter.Key(), depth+1)
+			path := ""
+			if !found {
+				path, found = s.broken(iter.Value(), depth+1)
 			}
-			if path, found := brokenText(iter.Value(), depth+1); found {
-				return fmt.Sprintf(".%v%s", iter.Key(), path), true
+			if found {
+				return pathKey(fmt.Sprint(iter.Key())) + path, true
 			}
 		}
 	}
 	return "", false
+}
+
+// jsonName is how encoding/json names a field, as part of a path, if it writes it.
+func jsonName(f reflect.StructField) (name string, written bool) {
+	tag := f.Tag.Get("json")
+	name, _, _ = strings.Cut(tag, ",")
+	switch {
+	case tag == "-", !f.IsExported() && !f.Anonymous:
+		return "", false
+	case name != "":
+		return "." + name, true
+	case f.Anonymous:
+		return "", true
+	}
+	return "." + f.Name, true
 }
