@@ -33,7 +33,6 @@ type ending struct {
 	cause    error // why the handler's context ended, if it did
 	panicked error // by the handler's Backoff
 
-	unsure   bool // it was sent before, and no reply came
 	reported bool // that it was set aside
 }
 

@@ -76,7 +76,7 @@ type loop struct {
 
 // turn sends batches until there is nothing more to do at once.
 func (l *loop) turn(ctx context.Context) error {
-	if l.conn == nil {
+	if l.conn == nil || l.conn.IsClosed() {
 		conn, err := l.connect(ctx)
 		if err != nil {
 			return err
@@ -156,9 +156,6 @@ func (l *loop) send(ctx context.Context, endings []*ending, w *wish) ([]*JobRow,
 		return jobs, nil
 	}
 	if l.conn.IsClosed() {
-		for _, e := range endings {
-			e.unsure = true
-		}
 		if w != nil {
 			l.strays = append(l.strays, w.token)
 		}

@@ -30,7 +30,10 @@ func runChild(url string) error {
 	if err != nil {
 		return err
 	}
-	w := &queue.Worker{DB: db, Queues: []queue.Queue{{Name: "default", Slots: 10}}}
+	w := &queue.Worker{
+		DB: db, Queues: []queue.Queue{{Name: "default", Slots: 10}},
+		Lease: 5 * time.Second, // how old a server must be before it declares anyone dead
+	}
 	queue.HandleFunc(w, func(ctx context.Context, job *queue.Job[Note]) error {
 		fmt.Println("start", job.ID)
 		switch job.Args.Text {

@@ -1,6 +1,7 @@
 package queue_test
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"sync"
@@ -19,9 +20,10 @@ type proxy struct {
 	mu    sync.Mutex
 	pairs []*pair
 	deaf  bool // new connections are not served
-	// cut, if set, is asked with each message of the client whether to cut the
+	// cut, if set, is asked with each message of a client whether to cut its
 	// connection: before it is forwarded, or once its reply has come and is withheld.
-	cut func(message []byte) cutting
+	// claims says that it is the connection on which jobs are claimed.
+	cut func(message []byte, claims bool) cutting
 }
 
 type cutting int
@@ -97,6 +99,7 @@ func (p *proxy) serve(client net.Conn) {
 func (p *proxy) forward(c *pair) {
 	defer c.close()
 	buf := make([]byte, 1<<20)
+	claims := false
 	for {
 		n, err := c.client.Read(buf)
 		if err != nil {
@@ -108,9 +111,10 @@ func (p *proxy) forward(c *pair) {
 		if deaf {
 			continue
 		}
+		claims = claims || bytes.Contains(buf[:n], []byte("-- queue.claim"))
 		how := keep
 		if cut != nil {
-			how = cut(buf[:n])
+			how = cut(buf[:n], claims)
 		}
 		if how == cutBefore {
 			return
@@ -154,7 +158,7 @@ func (c *pair) close() {
 }
 
 // cutOn has f decide about each message from now on; nil forwards all.
-func (p *proxy) cutOn(f func(message []byte) cutting) {
+func (p *proxy) cutOn(f func(message []byte, claims bool) cutting) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cut = f

@@ -51,7 +51,7 @@ CREATE TABLE jobs (
     END),
   CONSTRAINT jobs_attempt CHECK (attempt BETWEEN 0 AND max_attempts),
   CONSTRAINT jobs_max_attempts CHECK (max_attempts BETWEEN 1 AND 1000),
-  CONSTRAINT jobs_lost_count CHECK (lost_count BETWEEN 0 AND 2),
+  CONSTRAINT jobs_lost_count CHECK (lost_count BETWEEN 0 AND 3),
   CONSTRAINT jobs_priority CHECK (priority BETWEEN 1 AND 4),
   CONSTRAINT jobs_run_at CHECK (run_at >= 'epoch' AND run_at < '10000-01-01 00:00:00+00'),
   CONSTRAINT jobs_unique_key CHECK (octet_length(unique_key) BETWEEN 1 AND 256)
