@@ -43,7 +43,8 @@ const carried = `id, run_at, created_at, token, claimed_at, worker, priority, at
 // held picks the rows of the ids in $1 that are still held by the tokens in $2. The
 // array finds them by the primary key, in the order of their ids.
 const held = `
- WHERE id = ANY ($1) AND ((id, token) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))) IS TRUE`
+ WHERE id = ANY ($1)
+   AND ((id, token) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))) IS TRUE`
 
 // nthError and nthStack are the elements of the arrays $3 and $4 that belong to a
 // row: what a join would bring, but for what the planner may make of one.

@@ -61,13 +61,14 @@ type Timeouter interface {
 // that is out of form or has two handlers, and a method Backoff or Timeout with
 // another signature than theirs.
 func Handle[T Args](w *Worker, h Handler[T]) {
-	w.add(newHandler[T](h, func(ctx context.Context, _ *pgxpool.Pool, job *JobRow, c *claim) error {
+	run := func(ctx context.Context, _ *pgxpool.Pool, job *JobRow, c *claim) error {
 		j, err := decode[T](job, c)
 		if err != nil {
 			return err
 		}
 		return h.Handle(ctx, j)
-	}))
+	}
+	w.add(newHandler[T](h, run))
 }
 
 // HandleFunc is [Handle] for a function, with the default backoff and timeout.
@@ -87,13 +88,14 @@ func (f handlerFunc[T]) Handle(ctx context.Context, job *Job[T]) error { return 
 // connection of w.DB, so Run refuses a Worker that has a TxHandler and more slots
 // than DB has connections.
 func HandleTx[T Args](w *Worker, h TxHandler[T]) {
-	made := newHandler[T](h, func(ctx context.Context, db *pgxpool.Pool, job *JobRow, c *claim) error {
+	run := func(ctx context.Context, db *pgxpool.Pool, job *JobRow, c *claim) error {
 		j, err := decode[T](job, c)
 		if err != nil {
 			return err
 		}
 		return runInTx(ctx, db, c, func(tx pgx.Tx) error { return h.HandleTx(ctx, tx, j) })
-	})
+	}
+	made := newHandler[T](h, run)
 	made.inTx = true
 	w.add(made)
 }

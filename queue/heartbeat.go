@@ -213,7 +213,8 @@ func (h *heart) lookForUnknown(ctx context.Context) error {
 }
 
 const stopSQL = `-- queue.stop
-UPDATE workers SET state = 'stopped', ended_at = now(), running = 0 WHERE id = $1 AND state = 'live'`
+UPDATE workers SET state = 'stopped', ended_at = now(), running = 0
+ WHERE id = $1 AND state = 'live'`
 
 // stop says that this process ended in order. What it may still hold can be claimed
 // by others from now on.

@@ -124,8 +124,9 @@ func checkQueues(queues []Queue, handlers map[string]*handler, conns int) error 
 	for _, h := range handlers {
 		if h.inTx && slots > conns {
 			return &InvalidError{Field: "Queues", Reason: fmt.Sprintf(
-				"have %d slots, but DB has %d connections, and each job of kind %s holds one "+
-					"(HandleTx): lower the slots or raise MaxConns of the pool", slots, conns, h.kind)}
+				"have %d slots, but DB has %d connections, and each job of kind %s holds "+
+					"one (HandleTx): lower the slots or raise MaxConns of the pool",
+				slots, conns, h.kind)}
 		}
 	}
 	return nil
@@ -152,8 +153,8 @@ func (r *run) checkSchema(ctx context.Context) error {
 			return fmt.Errorf("queue: the schema is of version %d, this program needs %d: %s",
 				version, schemaVersion, next)
 		case err == nil && version/1000 > schemaVersion/1000:
-			return fmt.Errorf("queue: the schema is of version %d, which this program, made for %d, "+
-				"does not know: use a newer one", version, schemaVersion)
+			return fmt.Errorf("queue: the schema is of version %d, which this program, made "+
+				"for %d, does not know: use a newer one", version, schemaVersion)
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:

@@ -16,7 +16,7 @@ type slots struct {
 	free    map[string]int        // by queue
 	running map[*attempt]struct{} // handlers that have not returned
 	ended   []*ending             // for the loop to record
-	held    int                   // claims that are not on record as ended: running, ended or on their way
+	held    int                   // claims whose end is not on record
 	suspect *attempt              // has the suspect slot, if any
 	closed  bool                  // nothing more is claimed
 

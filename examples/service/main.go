@@ -78,11 +78,11 @@ func signUp(ctx context.Context, db *pgxpool.Pool, name string) error {
 	var q queue.Client
 	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		var id int64
-		err := tx.QueryRow(ctx, `INSERT INTO guests (name) VALUES ($1) RETURNING id`, name).Scan(&id)
-		if err != nil {
+		row := tx.QueryRow(ctx, `INSERT INTO guests (name) VALUES ($1) RETURNING id`, name)
+		if err := row.Scan(&id); err != nil {
 			return err
 		}
-		_, err = q.Insert(ctx, tx, Greet{GuestID: id})
+		_, err := q.Insert(ctx, tx, Greet{GuestID: id})
 		return err
 	})
 }
