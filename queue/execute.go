@@ -22,8 +22,9 @@ type attempt struct {
 }
 
 // start gives claimed jobs to their handlers. One that has killed three processes
-// is dead. A suspect that finds another one running, as a claim whose reply was lost
-// may bring, goes back for a while.
+// is dead. One that cannot start goes back: since a stop came while it was claimed,
+// or for a while since it is a suspect and another one runs, as a claim whose reply
+// was lost may bring.
 func (r *run) start(jobs []*JobRow, token int64) {
 	for _, job := range jobs {
 		a := &attempt{job: job, handler: r.handlers[job.Kind]}
@@ -39,8 +40,12 @@ func (r *run) start(jobs []*JobRow, token int64) {
 			continue
 		}
 		cancel(nil)
-		wait := pollInterval
-		r.slots.hold(&ending{attempt: a, fate: returned, wait: &wait})
+		back := &ending{attempt: a, fate: returned}
+		if job.Lost == maxLost-1 {
+			wait := pollInterval
+			back.wait = &wait
+		}
+		r.slots.hold(back)
 	}
 }
 

@@ -91,28 +91,42 @@ func (l *loop) turn(ctx context.Context) error {
 	}
 	for {
 		l.pulse.turned()
-		endings, wish := l.slots.take(batchLimit), l.slots.wish(batchLimit)
-		if l.id.Load() == 0 { // not registered yet: nobody could tell whose a claim is
-			wish = nil
+		endings := l.slots.take(batchLimit)
+		var wish *wish
+		if l.id.Load() != 0 { // else nobody could tell yet whose a claim is
+			wish = l.slots.wish(batchLimit)
 		}
 		if len(endings) == 0 && wish == nil {
 			return nil
 		}
-		jobs, err := l.send(ctx, endings, wish)
-		if splittable(err) {
-			err = l.recordParts(ctx, endings)
-		}
+		full, err := l.recordAndClaim(ctx, endings, wish)
 		if err != nil {
 			return err
 		}
-		if wish != nil {
-			l.start(jobs, wish.token)
-			l.pulse.claimed()
-		}
-		if len(endings) < batchLimit && (wish == nil || !wish.full(jobs)) {
+		if len(endings) < batchLimit && !full {
 			return nil
 		}
 	}
+}
+
+// recordAndClaim sends a batch and starts what it claims. It says whether there may
+// be more to claim.
+func (l *loop) recordAndClaim(
+	ctx context.Context, endings []*ending, w *wish,
+) (full bool, err error) {
+	if w != nil {
+		defer l.slots.done(1) // once the jobs are held themselves
+	}
+	jobs, err := l.send(ctx, endings, w)
+	if splittable(err) && len(endings) > 0 { // else the claim is the matter
+		return false, l.recordParts(ctx, endings)
+	}
+	if err != nil || w == nil {
+		return false, err
+	}
+	l.start(jobs, w.token)
+	l.pulse.claimed()
+	return w.full(jobs), nil
 }
 
 // Half of these settings keep the planner to the indexes, whatever the statistics

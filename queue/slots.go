@@ -16,7 +16,7 @@ type slots struct {
 	free    map[string]int        // by queue
 	running map[*attempt]struct{} // handlers that have not returned
 	ended   []*ending             // for the loop to record
-	held    int                   // claims whose end is not on record
+	held    int                   // claims under way, and those whose end is not on record
 	suspect *attempt              // has the suspect slot, if any
 	closed  bool                  // nothing more is claimed
 
@@ -39,7 +39,7 @@ func newSlots(queues []Queue) *slots {
 }
 
 // wish returns a claim for the free slots, at most limit for each queue, or nil if
-// there are none.
+// there are none. It is held until the caller has called done for it.
 func (s *slots) wish(limit int) *wish {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,17 +55,19 @@ func (s *slots) wish(limit int) *wish {
 	if w.queues == nil {
 		return nil
 	}
+	s.held++
 	return w
 }
 
-// start gives a a slot, or answers false if a is a suspect and another one runs.
+// start gives a a slot. It answers false if nothing more is to start, or if a is a
+// suspect and another one runs.
 func (s *slots) start(a *attempt, suspect bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed || suspect && s.suspect != nil {
+		return false
+	}
 	if suspect {
-		if s.suspect != nil {
-			return false
-		}
 		s.suspect = a
 	}
 	s.held++
@@ -122,7 +124,7 @@ func (s *slots) take(limit int) []*ending {
 	return taken
 }
 
-// done notes that n claims are on record as ended.
+// done notes that n claims are held no more.
 func (s *slots) done(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

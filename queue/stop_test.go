@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -149,6 +150,39 @@ func TestStopIsQuickWhenTheDatabaseIsAway(t *testing.T) {
 	err := receive(t, b.result)
 	b.result <- err
 	require.ErrorContains(t, err, "1 jobs whose end is not on record")
+}
+
+// The stop comes while a claim is on its way: what that brings goes back, unharmed.
+func TestJobsClaimedAsTheStopComesGoBack(t *testing.T) {
+	b := setup(t)
+	proxy := newProxy(t, b)
+	b.w.DB = proxy.pool(t)
+	b.failWith(succeed)
+	b.run()
+	b.until(b.insert(Note{}), queue.StateCompleted) // all statements are prepared
+	var once sync.Once
+	proxy.cutOn(func(_ []byte, claims bool) cutting {
+		if claims {
+			once.Do(func() {
+				b.exec(`INSERT INTO jobs (kind, args) VALUES ('note', '{"text": ""}')`)
+				b.stop()
+				require.Eventually(t, func() bool {
+					_, ready := b.w.Health()
+					return ready != nil
+				}, patience, time.Millisecond)
+			})
+		}
+		return keep
+	})
+	err := receive(t, b.result)
+	b.result <- err
+	require.NoError(t, err)
+	job, err := b.q.Get(t.Context(), b.db, 2)
+	require.NoError(t, err)
+	require.Equal(t, queue.StateQueued, job.State)
+	require.Zero(t, job.Attempt)
+	require.Zero(t, job.Lost)
+	require.NotEmpty(t, job.Worker, "it was claimed")
 }
 
 func TestStopBeforeRunEndsItAtOnce(t *testing.T) {
