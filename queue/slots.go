@@ -76,13 +76,13 @@ func (s *slots) start(a *attempt, suspect bool) bool {
 	return true
 }
 
-// end takes a's slot back and queues e to be recorded. It answers false if a
-// was given back before: then nobody asks how it ended.
-func (s *slots) end(a *attempt, e *ending) bool {
+// end takes a's slot back and queues e to be recorded, unless a was given back
+// before: then nobody asks how it ended.
+func (s *slots) end(a *attempt, e *ending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.running[a]; !ok {
-		return false
+		return
 	}
 	delete(s.running, a)
 	s.free[a.job.Queue]++
@@ -90,7 +90,6 @@ func (s *slots) end(a *attempt, e *ending) bool {
 		s.suspect = nil
 	}
 	s.put(e)
-	return true
 }
 
 // hold queues e to be recorded, whose attempt never had a slot.

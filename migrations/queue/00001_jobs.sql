@@ -9,8 +9,10 @@ CREATE TYPE job_state AS ENUM
 COMMENT ON TYPE job_state IS
   'Where a job stands. Queued and running rows are in jobs, dead ones in dead_jobs, the rest in finished_jobs.';
 
+-- The length stands apart: a bound in the pattern, {0,127}, made inserts three times
+-- as slow. A domain is checked at insert, and not with each update of other columns.
 CREATE DOMAIN job_name AS text
-  CHECK (VALUE ~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,127}$');
+  CONSTRAINT job_name CHECK (VALUE ~ '^[A-Za-z0-9][A-Za-z0-9_.:/-]*$' AND octet_length(VALUE) <= 128);
 
 COMMENT ON DOMAIN job_name IS
   'Name of a kind or a queue: 1 to 128 of the ASCII letters, digits and _ . : / - beginning with a letter or digit.';
