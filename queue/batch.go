@@ -42,7 +42,7 @@ func (c *Client) InsertBatch(
 			rollback(ctx, tx)
 		}
 	}()
-	made, err := insertAll(ctx, tx, jobs)
+	made, err := c.insertAll(ctx, tx, jobs)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func begin(ctx context.Context, db DB) (pgx.Tx, error) {
 }
 
 // insertAll stores jobs chunk by chunk. After a bad job it only checks the rest.
-func insertAll(
+func (c *Client) insertAll(
 	ctx context.Context, tx pgx.Tx, jobs iter.Seq2[Args, error],
 ) (made []Insertion, err error) {
 	var (
@@ -105,15 +105,19 @@ func insertAll(
 		if err != nil {
 			return nil, err
 		}
-		e, invalid := newEntry(args)
-		if invalid != nil {
+		e, err := c.entry(ctx, args)
+		if invalid, ok := errors.AsType[*InvalidError](err); ok {
 			invalid.Index, invalid.inBatch = index, true
 			if bad = append(bad, invalid); len(bad) == maxInvalid {
 				break
 			}
+		} else if err != nil {
+			return nil, fmt.Errorf("job %d of the batch: %w", index, err)
 		} else if len(bad) == 0 {
 			chunk = append(chunk, e)
-			bytes += len(e.args)
+			if e != nil {
+				bytes += len(e.args)
+			}
 		}
 		if len(chunk) == chunkRows || bytes >= chunkBytes {
 			if err := flush(); err != nil {
@@ -142,14 +146,20 @@ SELECT kind, queue, priority, max_attempts, args, unique_key,
 ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL DO NOTHING
 RETURNING id, kind, unique_key`
 
-// insertChunk stores entries, which are few enough for one statement.
+// insertChunk stores entries, which are few enough for one statement. One that is nil
+// is to be left out.
 func insertChunk(ctx context.Context, tx pgx.Tx, entries []*entry) ([]Insertion, error) {
-	ids, err := sendChunk(ctx, tx, entries)
+	kept := slices.DeleteFunc(slices.Clone(entries), func(e *entry) bool { return e == nil })
+	ids, err := sendChunk(ctx, tx, kept)
 	if err != nil {
 		return nil, fmt.Errorf("insert batch: %w", err)
 	}
 	made := make([]Insertion, len(entries))
 	for i, e := range entries {
+		if e == nil {
+			made[i] = Insertion{Outcome: Skipped}
+			continue
+		}
 		key := e.identity()
 		if free := ids[key]; len(free) > 0 {
 			made[i], ids[key] = Insertion{ID: free[0], Outcome: Inserted}, free[1:]

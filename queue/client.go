@@ -11,11 +11,17 @@ import (
 )
 
 // A Client puts jobs on the queue and reads them. Its zero value is ready for
-// use, by any number of goroutines.
+// use, by any number of goroutines; do not change its fields after the first use.
 //
 // It holds no connection. Every method names the [DB] it works through, so the
 // reader sees whether a job joins a transaction.
-type Client struct{}
+type Client struct {
+	// BeforeInsert, if set, is called for each job before it is stored, with
+	// the defaults filled in. It may change anything but the kind. Returning
+	// [ErrSkip] leaves the job out: its Outcome is [Skipped]. Any other error, or a
+	// panic, refuses it: nothing is stored, and Insert returns that error, wrapped.
+	BeforeInsert func(ctx context.Context, job *With) error
+}
 
 // DB is a [*pgxpool.Pool], a [*pgx.Conn] or a [pgx.Tx]: pgx's three verbs, which
 // sqlc's DBTX has too.

@@ -67,6 +67,10 @@ var (
 // ErrNotFound says that there is no such job.
 var ErrNotFound = errors.New("queue: not found")
 
+// ErrSkip is returned by a Client's BeforeInsert to leave a job out, as
+// [io/fs.SkipDir] leaves out a directory. No function here returns it.
+var ErrSkip = errors.New("queue: skip this job")
+
 // An InvalidError says what is wrong with a job to insert or a [Worker] to run.
 // Nothing was sent to Postgres, and a transaction at hand lives on.
 type InvalidError struct {

@@ -177,3 +177,17 @@ func ExampleJob_Complete() {
 var errBusy = errors.New("someone else is speaking")
 
 func say(context.Context, string) (sound string, err error) { return "", nil }
+
+func ExampleMiddleware() {
+	timed := func(
+		ctx context.Context, job *queue.JobRow, next func(context.Context) error,
+	) error {
+		start := time.Now()
+		err := next(ctx)
+		log.Println(job.Kind, job.ID, time.Since(start), err)
+		return err
+	}
+	w := &queue.Worker{DB: pool, Middleware: []queue.Middleware{timed}}
+	queue.HandleTx(w, &reception{queue: &q})
+	log.Print(w.Run(ctx))
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -79,8 +80,20 @@ func (r *run) execute(ctx context.Context, a *attempt) {
 	a.timeout = a.timeoutOf()
 	ctx, stop := context.WithTimeoutCause(ctx, a.timeout, ErrTimeout)
 	defer stop()
-	err = a.handler.run(ctx, r.db, a.job, &a.claim)
+	err = r.wrapped(a)(ctx)
 	returned = true
+}
+
+// wrapped is a's handler inside the middleware. Both see a copy of the row: what they
+// do to it is theirs.
+func (r *run) wrapped(a *attempt) func(ctx context.Context) error {
+	job := *a.job
+	call := func(ctx context.Context) error { return a.handler.run(ctx, r.db, &job, &a.claim) }
+	for _, wrap := range slices.Backward(r.middleware) {
+		next := call
+		call = func(ctx context.Context) error { return wrap(ctx, &job, next) }
+	}
+	return call
 }
 
 // panicError makes what was panicked with an error that wraps it if it is one.

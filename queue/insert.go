@@ -67,7 +67,7 @@ type InsertDefaulter interface {
 
 // An Insertion is what became of one job to insert.
 type Insertion struct {
-	ID      int64 // the job that stands: the new one, or the Existing
+	ID      int64 // the job that stands: the new one, or the Existing; 0 if Skipped
 	Outcome Outcome
 }
 
@@ -77,6 +77,7 @@ type Outcome string
 const (
 	Inserted Outcome = "inserted" // a new job
 	Existing Outcome = "existing" // none: a live job of the kind holds the Unique key
+	Skipped  Outcome = "skipped"  // none: BeforeInsert returned [ErrSkip]
 )
 
 // The database decides what is past: a run_at there becomes the present.
@@ -108,9 +109,12 @@ SELECT id FROM jobs WHERE kind = $1 AND unique_key = $2`
 // are Postgres'. Through a pool or connection such an error may leave open
 // whether the job was stored; with a Unique key it is safe to insert it again.
 func (c *Client) Insert(ctx context.Context, db DB, args Args) (Insertion, error) {
-	e, invalid := newEntry(args)
-	if invalid != nil {
-		return Insertion{}, invalid
+	e, err := c.entry(ctx, args)
+	if err != nil {
+		return Insertion{}, err
+	}
+	if e == nil {
+		return Insertion{Outcome: Skipped}, nil
 	}
 	made, err := e.insert(ctx, db)
 	if err != nil {
@@ -161,13 +165,49 @@ type entry struct {
 	delay       time.Duration
 }
 
-// newEntry fills in the defaults and checks the result.
-func newEntry(args Args) (*entry, *InvalidError) {
+// entry fills in the defaults, asks BeforeInsert and checks the result. It returns
+// nil if the job is to be left out.
+func (c *Client) entry(ctx context.Context, args Args) (*entry, error) {
 	with, invalid := withDefaults(args)
 	if invalid != nil {
 		return nil, invalid
 	}
-	e := &entry{kind: with.Args.Kind(), queue: with.Queue, delay: max(with.Delay, 0)}
+	if c.BeforeInsert != nil {
+		kind := with.Args.Kind()
+		err := c.askBeforeInsert(ctx, &with)
+		if errors.Is(err, ErrSkip) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("queue: insert %s: %w", kind, err)
+		}
+		if with, invalid = withDefaults(with); invalid == nil && with.Args.Kind() != kind {
+			invalid = &InvalidError{Field: "Kind", Reason: fmt.Sprintf(
+				"must stay %s, BeforeInsert made it %s", kind, with.Args.Kind())}
+		}
+		if invalid != nil {
+			return nil, invalid
+		}
+	}
+	e, invalid := newEntry(with)
+	if invalid != nil {
+		return nil, invalid
+	}
+	return e, nil
+}
+
+func (c *Client) askBeforeInsert(ctx context.Context, with *With) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("BeforeInsert: %w", panicError(p))
+		}
+	}()
+	return c.BeforeInsert(ctx, with)
+}
+
+// newEntry checks a job whose defaults are filled in.
+func newEntry(with With) (e *entry, invalid *InvalidError) {
+	e = &entry{kind: with.Args.Kind(), queue: with.Queue, delay: max(with.Delay, 0)}
 	if reason := checkName(e.kind); reason != "" {
 		return nil, &InvalidError{Field: "Kind", Reason: reason}
 	}

@@ -40,6 +40,7 @@ type run struct {
 	stopTimeout time.Duration
 	lease       time.Duration
 	log         *slog.Logger
+	middleware  []Middleware
 	onError     func(context.Context, error)
 
 	name   string          // host:pid
@@ -92,6 +93,7 @@ func (w *Worker) prepare(ctx context.Context) (*run, error) {
 		stopTimeout: cmp.Or(w.StopTimeout, defaultStopTimeout),
 		lease:       cmp.Or(w.Lease, defaultLease),
 		log:         cmp.Or(w.Logger, slog.Default()),
+		middleware:  w.Middleware,
 		onError:     w.OnError,
 		name:        fmt.Sprintf("%s:%d", host, os.Getpid()),
 		values:      context.WithoutCancel(ctx),

@@ -31,6 +31,9 @@ type Worker struct {
 	// DB has connections.
 	Queues []Queue
 
+	// Middleware wraps each attempt, the first outermost.
+	Middleware []Middleware
+
 	// OnError, if set, is told of each failed attempt once, when it is on record,
 	// as a [*JobError]; of an attempt that lost its claim, as a JobError that
 	// wraps [ErrLost]; and of the worker's own troubles, such as a claim that
@@ -67,6 +70,13 @@ type Queue struct {
 	Name  string
 	Slots int // how many of its jobs this Worker runs at once; at least 1
 }
+
+// A Middleware runs an attempt by calling next, once, with ctx or a child of it.
+// What it returns is what counts, also if it did not call next: nil then completes
+// the job without running it. job is a copy: a change to its Args reaches the
+// handler and not the table. The transaction of a [TxHandler] begins and ends
+// inside next, so what follows next is too late to undo it. A panic is a failure.
+type Middleware func(ctx context.Context, job *JobRow, next func(context.Context) error) error
 
 // add registers h.
 func (w *Worker) add(h *handler) {
