@@ -155,8 +155,10 @@ func TestNoMailAboutWhatIsNotSo(t *testing.T) {
 		_, err := tx.Exec(ctx, `DELETE FROM jobs`) // neither is worked
 		require.NoError(t, err)
 		for _, args := range []queue.Args{
-			jobs.NotifyCustomer{OrderID: unpaid.ID}, jobs.NotifyCustomer{OrderID: 999},
-			jobs.ExportReady{ExportID: unwritten.ID}, jobs.ExportReady{ExportID: 999},
+			jobs.NotifyCustomer{OrderID: unpaid.ID},
+			jobs.NotifyCustomer{OrderID: 999},
+			jobs.ExportReady{ExportID: unwritten.ID},
+			jobs.ExportReady{ExportID: 999},
 		} {
 			if _, err := s.queue.Insert(ctx, tx, args); err != nil {
 				return err

@@ -127,8 +127,10 @@ func TestReadFileRejectsARowAndGoesOn(t *testing.T) {
 			"A-1,Ann,ann@example.com,1,EUR,tok_ok,1969-12-31",
 			"placed_at is in the year 1969, not from 1970 to 9999",
 		},
-		{"A-1,An\"n,ann@example.com,1,EUR,tok_ok,2026-11-02",
-			"has a quote inside a field that does not begin with one"},
+		{
+			"A-1,An\"n,ann@example.com,1,EUR,tok_ok,2026-11-02",
+			"has a quote inside a field that does not begin with one",
+		},
 		{"A-1,\"Ann\" Lee,ann@example.com,1,EUR,tok_ok,2026-11-02", "has text after a closing quote"},
 		{"A-1,\"Ann,ann@example.com,1,EUR,tok_ok,2026-11-02", "has a quote that is not closed"},
 	} {

@@ -39,5 +39,5 @@ type DB interface {
 var (
 	_ DB = (*pgxpool.Pool)(nil)
 	_ DB = (*pgx.Conn)(nil)
-	_ DB = (pgx.Tx)(nil)
+	_ DB = pgx.Tx(nil)
 )

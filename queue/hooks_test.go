@@ -158,8 +158,10 @@ func TestBeforeInsertMayLeaveJobsOut(t *testing.T) {
 		queue.Each([]Note{{Text: "skip"}, {Text: "a"}, {Text: "skip"}, {Text: "b"}}))
 	require.NoError(t, err)
 	require.Equal(t, []queue.Insertion{
-		{Outcome: queue.Skipped}, {ID: 1, Outcome: queue.Inserted},
-		{Outcome: queue.Skipped}, {ID: 2, Outcome: queue.Inserted},
+		{Outcome: queue.Skipped},
+		{ID: 1, Outcome: queue.Inserted},
+		{Outcome: queue.Skipped},
+		{ID: 2, Outcome: queue.Inserted},
 	}, made)
 	all, err := b.q.InsertBatch(t.Context(), b.db, queue.Each([]Note{{Text: "skip"}}))
 	require.NoError(t, err)

@@ -226,7 +226,7 @@ func TestPanicAndGoexitAreFailuresWithAStack(t *testing.T) {
 	}{
 		"panic":          {func() { panic("ouch") }, "panic: ouch"},
 		"panic an error": {func() { panic(errors.New("ouch")) }, "panic: ouch"},
-		"nil map":        {func() { var m map[string]int; m["x"] = 1 }, "panic: assignment to entry in nil map"},
+		"nil map":        {func() { write(nil) }, "panic: assignment to entry in nil map"},
 		"Goexit":         {func() { runtime.Goexit() }, "handler called runtime.Goexit"},
 	}
 	for name, test := range tests {
@@ -262,6 +262,8 @@ func TestPanicAndGoexitAreFailuresWithAStack(t *testing.T) {
 		})
 	}
 }
+
+func write(m map[string]int) { m["x"] = 1 }
 
 type panickingError struct{ in string }
 

@@ -232,7 +232,7 @@ func TestQueuesHaveSlotsOfTheirOwn(t *testing.T) {
 		receive(t, fast)
 	}
 	require.Empty(t, g.started, "no third one in two slots")
-	require.Equal(t, 2, value[int](b, `SELECT count(*) FROM jobs WHERE state = 'running'`))
+	require.Equal(t, 2, value[int](b, `SELECT count(*) FROM jobs WHERE state = 'running' AND queue = 'slow'`))
 	close(g.open)
 	for range 3 {
 		receive(t, g.started)
@@ -250,8 +250,11 @@ func TestPrioritiesAndThenRunAtDecideTheOrder(t *testing.T) {
 	})
 	past := time.Now().Add(-time.Hour)
 	for _, with := range []queue.With{
-		{Args: Note{Text: "4"}, Priority: 4}, {Args: Note{Text: "2b"}}, {Args: Note{Text: "2c"}},
-		{Args: Note{Text: "1"}, Priority: 1}, {Args: Note{Text: "2a"}},
+		{Args: Note{Text: "4"}, Priority: 4},
+		{Args: Note{Text: "2b"}},
+		{Args: Note{Text: "2c"}},
+		{Args: Note{Text: "1"}, Priority: 1},
+		{Args: Note{Text: "2a"}},
 	} {
 		id := b.insert(with)
 		if with.Args.(Note).Text == "2a" {

@@ -122,7 +122,6 @@ func TestPathStaysShortAndReadable(t *testing.T) {
 type written struct {
 	Plain   string
 	Tagged  string `json:"t,omitempty"`
-	Dash    string `json:"-,omitempty"`
 	Pointer **string
 	Any     any
 	List    [2]string
