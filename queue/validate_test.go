@@ -141,7 +141,6 @@ func TestTextSearchFindsBrokenTextWhereJSONHasIt(t *testing.T) {
 		"":                 bad,
 		".Plain":           written{Plain: bad},
 		".t":               written{Tagged: bad},
-		".-":               written{Dash: bad},
 		".Pointer":         &written{Pointer: &pointer},
 		".Any[1]":          written{Any: []any{1, bad}},
 		".Any.t":           written{Any: &written{Tagged: bad}},
