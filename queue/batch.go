@@ -29,6 +29,10 @@ const (
 // each, with its Index, up to 100 of them, joined by [errors.Join]. In a
 // transaction the batch works behind a savepoint, so that the transaction
 // outlives such errors. A [DB] that is none of pgx's needs a Begin like theirs.
+//
+// Two batches with the same Unique keys wait for each other. If their keys are in
+// another order and either has more than 1,000 jobs, they may deadlock: then
+// Postgres has one of them fail with SQLSTATE 40P01.
 func (c *Client) InsertBatch(
 	ctx context.Context, db DB, jobs iter.Seq2[Args, error],
 ) ([]Insertion, error) {
@@ -50,9 +54,7 @@ func (c *Client) InsertBatch(
 		return nil, fmt.Errorf("insert batch: %w", err)
 	}
 	committed = true
-	if _, inTx := db.(pgx.Tx); !inTx {
-		sleepers.wake()
-	}
+	wakeAfter(db)
 	return made, nil
 }
 
@@ -132,8 +134,9 @@ func (c *Client) insertAll(
 	return made, flush()
 }
 
-// Keyed rows go in by the order of their keys, so that two batches that take the
-// same keys wait for each other and do not deadlock. Others keep the batch's order.
+// Keyed rows go in by the order of their keys, so that two such statements that
+// take the same keys wait for each other and do not deadlock. Others keep the
+// batch's order.
 const insertChunkSQL = `-- queue.insert_chunk
 INSERT INTO jobs (kind, queue, priority, max_attempts, args, unique_key, run_at)
 SELECT kind, queue, priority, max_attempts, args, unique_key,

@@ -56,7 +56,7 @@ UPDATE jobs
  WHERE id = ANY (ARRAY(SELECT id FROM picked WHERE NOT suspect)
                  || ARRAY(SELECT id FROM picked WHERE suspect LIMIT 1))
 RETURNING id, kind, queue, priority, args, coalesce(unique_key, ''), attempt, max_attempts,
-          lost_count, run_at, created_at, claimed_at`
+          lost_count, run_at, created_at, claimed_at, cancelling`
 
 // A wish is what a claim asks for.
 type wish struct {
@@ -68,7 +68,7 @@ type wish struct {
 
 // full says whether a claim that brought so many jobs of each queue may have left
 // some behind.
-func (w *wish) full(jobs []*JobRow) bool {
+func (w *wish) full(jobs []claimed) bool {
 	got := make(map[string]int32, len(w.queues))
 	for _, j := range jobs {
 		got[j.Queue]++
@@ -90,19 +90,25 @@ func (l *loop) queueClaim(batch *pgx.Batch, w *wish) {
 	batch.Queue(claimSQL, w.queues, w.free, l.kinds, l.id.Load(), w.token, l.strays, w.suspect)
 }
 
+// A claimed job may have been called off before its last process died.
+type claimed struct {
+	*JobRow
+	cancelling bool
+}
+
 // readClaim returns the claimed jobs in the order in which they should start.
-func (l *loop) readClaim(results pgx.BatchResults) ([]*JobRow, error) {
+func (l *loop) readClaim(results pgx.BatchResults) ([]claimed, error) {
 	rows, err := results.Query()
 	if err != nil {
 		return nil, err
 	}
-	jobs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*JobRow, error) {
-		j := &JobRow{State: StateRunning, Worker: l.name}
+	jobs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (claimed, error) {
+		j := claimed{JobRow: &JobRow{State: StateRunning, Worker: l.name}}
 		err := row.Scan(&j.ID, &j.Kind, &j.Queue, &j.Priority, &j.Args, &j.Unique, &j.Attempt,
-			&j.MaxAttempts, &j.Lost, &j.RunAt, &j.CreatedAt, &j.ClaimedAt)
+			&j.MaxAttempts, &j.Lost, &j.RunAt, &j.CreatedAt, &j.ClaimedAt, &j.cancelling)
 		return j, err
 	})
-	slices.SortFunc(jobs, func(a, b *JobRow) int {
+	slices.SortFunc(jobs, func(a, b claimed) int {
 		return cmp.Or(cmp.Compare(a.Priority, b.Priority), a.RunAt.Compare(b.RunAt),
 			cmp.Compare(a.ID, b.ID))
 	})

@@ -54,6 +54,10 @@ var (
 	// not counted.
 	ErrStopping = errors.New("queue: worker is stopping")
 
+	// ErrCancelled: someone called [Client.Cancel]. The job ends as cancelled if
+	// the handler returns an error, and as completed if it returns nil.
+	ErrCancelled = errors.New("queue: job was cancelled")
+
 	// ErrTimeout: the attempt took longer than its [Timeouter] allows. An error
 	// returned now is a failure like any other.
 	ErrTimeout = errors.New("queue: attempt ran out of time")
@@ -64,7 +68,7 @@ var (
 	ErrLost = errors.New("queue: attempt has lost its claim")
 )
 
-// ErrNotFound says that there is no such job.
+// ErrNotFound says that there is no such job or queue.
 var ErrNotFound = errors.New("queue: not found")
 
 // ErrSkip is returned by a Client's BeforeInsert to leave a job out, as
@@ -87,6 +91,23 @@ func (e *InvalidError) Error() string {
 		return fmt.Sprintf("queue: job %d of the batch: %s %s", e.Index, e.Field, e.Reason)
 	}
 	return fmt.Sprintf("queue: %s %s", e.Field, e.Reason)
+}
+
+// A ConflictError says that a job is in no state for what was asked of it.
+// Nothing was changed.
+type ConflictError struct {
+	ID     int64
+	State  State // the job's
+	Holder int64 // the live job that holds its Unique key; 0 if that is not why
+}
+
+// Error names the job, its state and the holder.
+func (e *ConflictError) Error() string {
+	if e.Holder != 0 {
+		return fmt.Sprintf("queue: job %d is %s, and job %d holds its unique key",
+			e.ID, e.State, e.Holder)
+	}
+	return fmt.Sprintf("queue: job %d is %s", e.ID, e.State)
 }
 
 // A JobError is one attempt that went wrong, as a Worker's OnError is told of it.

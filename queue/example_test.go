@@ -191,3 +191,19 @@ func ExampleMiddleware() {
 	queue.HandleTx(w, &reception{queue: &q})
 	log.Print(w.Run(ctx))
 }
+
+// Retry every dead job of a kind.
+func ExampleClient_List() {
+	dead := queue.Filter{Kind: "greet", State: queue.StateDead}
+	for job, err := range q.List(ctx, pool, dead) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		err := q.Retry(ctx, pool, job.ID)
+		if c, ok := errors.AsType[*queue.ConflictError](err); ok && c.Holder != 0 {
+			fmt.Println(job.ID, "is what", c.Holder, "does by now")
+		} else if err != nil {
+			log.Fatal(err)
+		}
+	}
+}

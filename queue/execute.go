@@ -22,14 +22,20 @@ type attempt struct {
 	timeout time.Duration
 }
 
-// start gives claimed jobs to their handlers. One that has killed three processes
-// is dead. One that cannot start goes back: since a stop came while it was claimed,
-// or for a while since it is a suspect and another one runs, as a claim whose reply
-// was lost may bring.
-func (r *run) start(jobs []*JobRow, token int64) {
-	for _, job := range jobs {
+// start gives claimed jobs to their handlers. One that was called off before its
+// process died is cancelled, and one that has killed three processes is dead. One
+// that cannot start goes back: since a stop came while it was claimed, or for a while
+// since it is a suspect and another one runs, as a claim whose reply was lost may
+// bring.
+func (r *run) start(jobs []claimed, token int64) {
+	for _, c := range jobs {
+		job := c.JobRow
 		a := &attempt{job: job, handler: r.handlers[job.Kind]}
 		a.claim.id, a.claim.token = job.ID, token
+		if c.cancelling {
+			r.slots.hold(&ending{attempt: a, fate: cancelled})
+			continue
+		}
 		if job.Lost >= maxLost {
 			r.slots.hold(&ending{attempt: a, fate: dead, err: errPoison})
 			continue
@@ -135,6 +141,8 @@ func (e *ending) judge(err error) {
 		e.fate, e.err = settled, err
 	case err == nil:
 		e.fate = completed
+	case e.cause == ErrCancelled:
+		e.fate = cancelled
 	case e.cause == ErrStopping && stopped, e.cause == ErrLost:
 		e.fate = returned
 	case isSnooze:

@@ -16,6 +16,7 @@ type fate int
 const (
 	completed fate = iota
 	discarded
+	cancelled
 	dead
 	failed   // queued again after its backoff
 	returned // queued again, the attempt not counted: snoozed or given back
@@ -40,6 +41,10 @@ type ending struct {
 const carried = `id, run_at, created_at, token, claimed_at, worker, priority, attempt,
   max_attempts, lost_count, kind, queue, args, unique_key, parent_id, tags, meta`
 
+// uncancelled keeps a job that was called off, and whose handler did not heed it, from
+// running again: lookFor finds it.
+const uncancelled = ` AND NOT cancelling`
+
 // held picks the rows of the ids in $1 that are still held by the tokens in $2. The
 // array finds them by the primary key, in the order of their ids.
 const held = `
@@ -57,6 +62,13 @@ const completeSQL = `-- queue.complete
 WITH gone AS (DELETE FROM jobs` + held + ` RETURNING ` + carried + `)
 INSERT INTO finished_jobs (` + carried + `, state)
 SELECT ` + carried + `, 'completed' FROM gone`
+
+const cancelSQL = `-- queue.cancel
+WITH gone AS (DELETE FROM jobs` + held + ` RETURNING ` + carried + `),
+kept AS (
+  INSERT INTO finished_jobs (` + carried + `, state)
+  SELECT ` + carried + `, 'cancelled' FROM gone)
+SELECT id, now() FROM gone`
 
 const discardSQL = `-- queue.discard
 WITH gone AS (DELETE FROM jobs` + held + ` RETURNING ` + carried + `),
@@ -81,7 +93,7 @@ SELECT id, now() FROM gone`
 const failSQL = `-- queue.fail
 WITH waiting AS (
   UPDATE jobs SET state = 'queued', token = 0,
-         run_at = now() + ($5::interval[])[array_position($1, id)]` + held + `
+         run_at = now() + ($5::interval[])[array_position($1, id)]` + held + uncancelled + `
   RETURNING id, worker, attempt, run_at),
 noted AS (
   INSERT INTO job_failures (job_id, worker, attempt, error, stack)
@@ -90,7 +102,8 @@ SELECT id, run_at FROM waiting`
 
 const returnSQL = `-- queue.return
 UPDATE jobs SET state = 'queued', token = 0, attempt = attempt - 1,
-       run_at = coalesce(now() + ($3::interval[])[array_position($1, id)], run_at)` + held + `
+       run_at = coalesce(now() + ($3::interval[])[array_position($1, id)], run_at)` +
+	held + uncancelled + `
 RETURNING id, run_at`
 
 // A handler whose COMMIT broke off does not know, but a row that its transaction
@@ -139,6 +152,8 @@ func (rec *record) queue(batch *pgx.Batch) {
 			batch.Queue(failSQL, ids, tokens, errs, stacks, waits(group))
 		case returned:
 			batch.Queue(returnSQL, ids, tokens, waits(group))
+		case cancelled:
+			batch.Queue(cancelSQL, ids, tokens)
 		case settled:
 			batch.Queue(unsettledSQL, ids, tokens)
 		}

@@ -5,6 +5,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -61,6 +62,7 @@ WITH me AS (
    WHERE id = $1 AND state = 'live'
   RETURNING id)
 SELECT EXISTS (SELECT FROM me),
+       ARRAY(SELECT id FROM jobs WHERE cancelling AND worker = $1),
        ARRAY(SELECT id FROM workers
               WHERE state = 'live' AND id <> $1
                 AND beat_at < clock_timestamp() - interval '2.5 s')`
@@ -73,13 +75,22 @@ func (h *heart) beat(ctx context.Context) error {
 		return err
 	}
 	var (
-		alive   bool
-		overdue []int64
+		alive     bool
+		calledOff []int64
+		overdue   []int64
 	)
 	running, _ := h.slots.count()
-	err := h.conn.QueryRow(ctx, beatSQL, h.id.Load(), running).Scan(&alive, &overdue)
+	err := h.conn.QueryRow(ctx, beatSQL, h.id.Load(), running).
+		Scan(&alive, &calledOff, &overdue)
 	if err != nil {
 		return err
+	}
+	if len(calledOff) > 0 {
+		h.slots.each(func(a *attempt) {
+			if slices.Contains(calledOff, a.claim.id) {
+				a.cancel(ErrCancelled)
+			}
+		})
 	}
 	if !alive {
 		h.report(fmt.Errorf("queue: worker %d was taken for dead: %w", h.id.Load(), ErrLost))

@@ -120,9 +120,7 @@ func (c *Client) Insert(ctx context.Context, db DB, args Args) (Insertion, error
 	if err != nil {
 		return Insertion{}, fmt.Errorf("insert %s: %w", e.kind, err)
 	}
-	if _, inTx := db.(pgx.Tx); !inTx {
-		sleepers.wake() // after a commit; one in a transaction is found by a poll
-	}
+	wakeAfter(db)
 	return made, nil
 }
 

@@ -6,14 +6,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
+// rowOf are the columns of all_jobs that scanJob reads.
+const rowOf = `id, kind, queue, state, priority, args, coalesce(unique_key, ''), attempt,
+       max_attempts, lost_count, run_at, created_at, claimed_at, finished_at, coalesce(worker, '')`
+
 const getSQL = `-- queue.get
-SELECT id, kind, queue, state, priority, args, coalesce(unique_key, ''), attempt, max_attempts,
-       lost_count, run_at, created_at, claimed_at, finished_at, coalesce(worker, '')
+SELECT ` + rowOf + `
   FROM all_jobs
  WHERE id = $1`
 
@@ -31,7 +36,69 @@ func (c *Client) Get(ctx context.Context, db DB, id int64) (*JobRow, error) {
 	return job, nil
 }
 
-// scanJob reads a row of getSQL's columns.
+// A Filter narrows [Client.List]. A zero field matches every job.
+type Filter struct {
+	Kind   string
+	Queue  string
+	State  State
+	Before int64 // only IDs below it: where a page before ended
+}
+
+const listSQL = `-- queue.list
+SELECT ` + rowOf + `
+  FROM all_jobs
+ WHERE ($1 = '' OR kind = $1) AND ($2 = '' OR queue = $2) AND ($3 = '' OR state = $3::text::job_state)
+   AND id < $4
+ ORDER BY id DESC
+ LIMIT $5`
+
+// List yields the jobs that match f, newest ID first, live and finished ones
+// together. It reads pages of 200 by key, so that db is free while the loop's
+// body runs, rows may change meanwhile, and a break costs nothing. After an
+// error it ends.
+//
+// A State that is none is an [InvalidError].
+func (c *Client) List(ctx context.Context, db DB, f Filter) iter.Seq2[*JobRow, error] {
+	const page = 200
+	return func(yield func(*JobRow, error) bool) {
+		if reason := checkState(f.State); reason != "" {
+			yield(nil, &InvalidError{Field: "State", Reason: reason})
+			return
+		}
+		before := f.Before
+		if before <= 0 {
+			before = math.MaxInt64
+		}
+		for {
+			rows, _ := db.Query(ctx, listSQL, f.Kind, f.Queue, f.State, before, page)
+			jobs, err := pgx.CollectRows(rows, scanJob) // returns Query's error too
+			if err != nil {
+				yield(nil, fmt.Errorf("list: %w", err))
+				return
+			}
+			for _, job := range jobs {
+				if !yield(job, nil) {
+					return
+				}
+				before = job.ID
+			}
+			if len(jobs) < page {
+				return
+			}
+		}
+	}
+}
+
+// checkState returns what is wrong with a filter's state, or "".
+func checkState(s State) string {
+	switch s {
+	case "", StateQueued, StateRunning, StateDead, StateCompleted, StateCancelled, StateDiscarded:
+		return ""
+	}
+	return fmt.Sprintf("must be queued, running, dead, completed, cancelled or discarded, is %.40q", s)
+}
+
+// scanJob reads a row of rowOf's columns.
 func scanJob(row pgx.CollectableRow) (*JobRow, error) {
 	j := &JobRow{}
 	var claimedAt, finishedAt *time.Time

@@ -36,7 +36,7 @@ const (
 	StateRunning   State = "running"   // a worker holds it
 	StateDead      State = "dead"      // given up; kept until someone acts
 	StateCompleted State = "completed" // finished: an attempt succeeded
-	StateCancelled State = "cancelled" // finished: called off
+	StateCancelled State = "cancelled" // finished: called off by [Client.Cancel]
 	StateDiscarded State = "discarded" // finished: a handler returned [Discard]
 )
 
@@ -140,8 +140,8 @@ SELECT CASE WHEN EXISTS (SELECT FROM held) THEN ` + commitDurably + `
 // paused or cut off then cannot write over the work of its successor.
 //
 // Call it last, as Complete; its errors are the same. It locks the job's row
-// until tx ends, and like Complete it has tx committed durably where the role's
-// synchronous_commit is off.
+// until tx ends, and [Client.Cancel] waits for that. Like Complete it has tx
+// committed durably where the role's synchronous_commit is off.
 func (j *Job[T]) Fence(ctx context.Context, tx pgx.Tx) error {
 	if j.claim == nil {
 		return ErrLost

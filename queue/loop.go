@@ -147,7 +147,7 @@ SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
 // send records endings and claims what w wishes, if any, in one transaction and one
 // round trip. On an error nothing was recorded, unless the connection broke: then
 // nobody knows, and the endings, queued again, find out.
-func (l *loop) send(ctx context.Context, endings []*ending, w *wish) ([]*JobRow, error) {
+func (l *loop) send(ctx context.Context, endings []*ending, w *wish) ([]claimed, error) {
 	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
 	defer cancel()
 	batch := &pgx.Batch{}
@@ -193,7 +193,7 @@ func (l *loop) close() {
 // readBatch reads the results of send's statements in their order.
 func (l *loop) readBatch(
 	results pgx.BatchResults, rec *record, claims bool,
-) (jobs []*JobRow, err error) {
+) (jobs []claimed, err error) {
 	for range 2 { // BEGIN and the settings
 		if _, err := results.Exec(); err != nil {
 			return nil, err

@@ -55,20 +55,24 @@ func (e *ending) unsettled() *ending {
 	return failure
 }
 
-// The third part finds what this worker had last and has put back.
+// The third part finds what this worker had last and has put back, the fourth what it
+// still has and did not put back since it was called off.
 const endedSQL = `-- queue.ended
-SELECT id, finished_at FROM finished_jobs
+SELECT id, finished_at, false FROM finished_jobs
  WHERE id = ANY ($1) AND (id, token) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
 UNION ALL
-SELECT id, finished_at FROM dead_jobs
+SELECT id, finished_at, false FROM dead_jobs
  WHERE id = ANY ($1) AND (id, token) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
 UNION ALL
-SELECT id, run_at FROM jobs
- WHERE id = ANY ($1) AND state = 'queued' AND worker = $3`
+SELECT id, run_at, false FROM jobs
+ WHERE id = ANY ($1) AND state = 'queued' AND worker = $3
+UNION ALL
+SELECT id, run_at, true FROM jobs` + held + ` AND cancelling`
 
 // lookFor finds out what became of endings whose claims did not hold. They are on
 // record already, by a batch whose reply was lost or by a transaction of the
-// handler's; or their claims were lost. It returns how many are dealt with.
+// handler's; or they were called off; or their claims were lost. It returns how many
+// are dealt with.
 func (l *loop) lookFor(ctx context.Context, missing []*ending) int {
 	if len(missing) == 0 {
 		return 0
@@ -77,14 +81,17 @@ func (l *loop) lookFor(ctx context.Context, missing []*ending) int {
 	for i, e := range missing {
 		ids[i], tokens[i] = e.claim.id, e.claim.token
 	}
-	ended := make(map[int64]time.Time, len(missing))
+	ended, calledOff := make(map[int64]time.Time), make(map[int64]bool)
 	var (
-		id int64
-		at time.Time
+		id         int64
+		at         time.Time
+		cancelling bool
 	)
 	rows, _ := l.conn.Query(ctx, endedSQL, ids, tokens, l.id.Load()) // ForEachRow returns its error
-	_, err := pgx.ForEachRow(rows, []any{&id, &at}, func() error {
-		ended[id] = at
+	_, err := pgx.ForEachRow(rows, []any{&id, &at, &cancelling}, func() error {
+		if ended[id] = at; cancelling {
+			calledOff[id] = true
+		}
 		return nil
 	})
 	if err != nil {
@@ -92,14 +99,21 @@ func (l *loop) lookFor(ctx context.Context, missing []*ending) int {
 		l.slots.again(missing...) // the next batch comes here again
 		return 0
 	}
+	done := 0
 	for _, e := range missing {
-		if at, ok := ended[e.claim.id]; ok {
-			l.tell(e, at)
+		at, found := ended[e.claim.id]
+		switch {
+		case calledOff[e.claim.id]:
+			l.slots.again(&ending{attempt: e.attempt, fate: cancelled})
 			continue
+		case found:
+			l.tell(e, at)
+		default:
+			l.report(&JobError{Job: e.job, Err: fmt.Errorf("%w: job %d", ErrLost, e.job.ID)})
 		}
-		l.report(&JobError{Job: e.job, Err: fmt.Errorf("%w: job %d", ErrLost, e.job.ID)})
+		done++
 	}
-	return len(missing)
+	return done
 }
 
 // tell reports a failure that is on record. at is the next run, or when it ended.

@@ -3,7 +3,11 @@
 
 package queue
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+)
 
 // sleepers are the workers of this process.
 var sleepers wakeSet
@@ -38,6 +42,14 @@ func (s *wakeSet) wake() {
 	defer s.mu.Unlock()
 	for bell := range s.bells {
 		ring(bell)
+	}
+}
+
+// wakeAfter wakes the workers of this process after a write through db, if that is
+// committed by now. One in a transaction is found by a poll.
+func wakeAfter(db DB) {
+	if _, inTx := db.(pgx.Tx); !inTx {
+		sleepers.wake()
 	}
 }
 
