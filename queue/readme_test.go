@@ -14,12 +14,12 @@ import (
 
 var fence = regexp.MustCompile("(?s)```(\\w+)\n(.*?)```")
 
-// blocks returns the README's code blocks in a language.
-func blocks(t *testing.T, language string) (found []string) {
+// blocks returns a page's code blocks in a language.
+func blocks(t *testing.T, page, language string) (found []string) {
 	t.Helper()
-	readme, err := os.ReadFile("../README.md")
+	text, err := os.ReadFile("../" + page)
 	require.NoError(t, err)
-	for _, m := range fence.FindAllStringSubmatch(string(readme), -1) {
+	for _, m := range fence.FindAllStringSubmatch(string(text), -1) {
 		if m[1] == language {
 			found = append(found, m[2])
 		}
@@ -28,18 +28,20 @@ func blocks(t *testing.T, language string) (found []string) {
 	return found
 }
 
-func TestQueriesOfTheReadmeRun(t *testing.T) {
+func TestQueriesOfTheDocsRun(t *testing.T) {
 	t.Parallel()
-	db := pgtest.New(t)
-	for _, block := range blocks(t, "sql") {
-		for query := range strings.SplitSeq(block, ";\n") {
-			if strings.TrimSpace(query) == "" {
-				continue
+	for _, page := range []string{"README.md", "docs/sql.md"} {
+		db := pgtest.New(t)
+		for _, block := range blocks(t, page, "sql") {
+			for query := range strings.SplitSeq(block, ";\n") {
+				if strings.TrimSpace(query) == "" {
+					continue
+				}
+				rows, err := db.Query(t.Context(), query, pgx.QueryExecModeExec)
+				require.NoError(t, err, query)
+				rows.Close()
+				require.NoError(t, rows.Err(), query)
 			}
-			rows, err := db.Query(t.Context(), query, pgx.QueryExecModeExec)
-			require.NoError(t, err, query)
-			rows.Close()
-			require.NoError(t, rows.Err(), query)
 		}
 	}
 }
@@ -49,7 +51,7 @@ func TestProgramOfTheReadmeIsAnExample(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("example_test.go")
 	require.NoError(t, err)
-	for _, block := range blocks(t, "go") {
+	for _, block := range blocks(t, "README.md", "go") {
 		require.Contains(t, string(source), block)
 	}
 }
