@@ -39,6 +39,7 @@ type run struct {
 	kinds       []string // of handlers, sorted
 	stopTimeout time.Duration
 	lease       time.Duration
+	retention   time.Duration
 	log         *slog.Logger
 	middleware  []Middleware
 	onError     func(context.Context, error)
@@ -73,6 +74,9 @@ func (w *Worker) prepare(ctx context.Context) (*run, error) {
 	if w.StopTimeout < 0 {
 		return nil, &InvalidError{Field: "StopTimeout", Reason: "must not be negative"}
 	}
+	if w.Retention < 0 {
+		return nil, &InvalidError{Field: "Retention", Reason: "must not be negative"}
+	}
 	if w.Lease != 0 && w.Lease < minLease {
 		return nil, &InvalidError{
 			Field: "Lease", Reason: fmt.Sprintf("must be at least %v, is %v", minLease, w.Lease),
@@ -92,6 +96,7 @@ func (w *Worker) prepare(ctx context.Context) (*run, error) {
 		kinds:       slices.Sorted(maps.Keys(w.handlers)),
 		stopTimeout: cmp.Or(w.StopTimeout, defaultStopTimeout),
 		lease:       cmp.Or(w.Lease, defaultLease),
+		retention:   wholeDays(cmp.Or(w.Retention, defaultRetention)),
 		log:         cmp.Or(w.Logger, slog.Default()),
 		middleware:  w.Middleware,
 		onError:     w.OnError,
@@ -136,7 +141,7 @@ func checkQueues(queues []Queue, handlers map[string]*handler, conns int) error 
 
 // schemaVersion is the migration that this package needs at least. A thousand of
 // them make a major version, which older packages cannot work with.
-const schemaVersion = 2
+const schemaVersion = 4
 
 const versionSQL = `-- queue.version
 SELECT coalesce(max(version_id), 0) FROM rowlock_versions WHERE is_applied`

@@ -51,6 +51,11 @@ type Worker struct {
 	// is gone, its connections closed and its heartbeats over, is seen within 5 s.
 	Lease time.Duration
 
+	// Retention is how long finished jobs are kept, rounded up to whole days;
+	// default 7 days. Any Worker removes older ones, so give all Workers of a
+	// database the same. Dead jobs are not removed.
+	Retention time.Duration
+
 	// Logger is where Run writes; nil means [slog.Default].
 	Logger *slog.Logger
 
@@ -117,7 +122,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { r.heartbeat(engine) }) // shows that this process lives
 	loops.Go(func() { r.loop(engine) })      // claims and finishes
-	loops.Go(func() { r.makeDays(engine) })  // keeps the history's partitions ahead
+	loops.Go(func() { r.keepDays(engine) })  // makes and drops the history's partitions
 
 	select {
 	case <-ctx.Done():
