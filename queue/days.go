@@ -13,6 +13,7 @@ import (
 const (
 	daysAhead        = 7
 	daysInterval     = time.Hour
+	busyInterval     = 5 * time.Second
 	day              = 24 * time.Hour
 	defaultRetention = 7 * day
 )
@@ -21,37 +22,39 @@ const (
 func wholeDays(d time.Duration) time.Duration { return (d + day - 1).Truncate(day) }
 
 // keepDays makes the partitions of finished_jobs for the days to come and drops those
-// that are past the retention, at once and then each hour until ctx ends. What is
-// finished on a day that has none goes to the default partition, and moves when its
-// day is made.
+// that are past the retention, at once and then each hour until ctx ends; sooner again
+// if a day was in use. What is finished on a day that has none goes to the default
+// partition, and moves when its day is made.
 func (r *run) keepDays(ctx context.Context) {
 	for ctx.Err() == nil {
-		if err := r.keepDaysOnce(ctx); err != nil && ctx.Err() == nil {
+		busy, err := r.keepDaysOnce(ctx)
+		if err != nil && ctx.Err() == nil {
 			r.report(fmt.Errorf("queue: keep the partitions of finished_jobs: %w", err))
 		}
-		sleep(ctx, jittered(daysInterval))
+		if busy {
+			sleep(ctx, jittered(busyInterval))
+		} else {
+			sleep(ctx, jittered(daysInterval))
+		}
 	}
 }
 
-func (r *run) keepDaysOnce(ctx context.Context) error {
+func (r *run) keepDaysOnce(ctx context.Context) (busy bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	conn, err := r.connect(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer closeConn(conn)
 	if err := makeDays(ctx, conn); err != nil {
-		return err
+		return false, err
 	}
-	dropped, err := dropDays(ctx, conn, r.retention)
-	if dropped > 0 {
-		r.log.Info("dropped old days of finished jobs", "days", dropped, "retention", r.retention)
-	}
+	busy, err = r.dropDays(ctx, conn)
 	if err != nil {
-		return err
+		return busy, err
 	}
-	return forgetWorkers(ctx, conn, r.retention)
+	return busy, forgetWorkers(ctx, conn, r.retention)
 }
 
 const makeDaysSQL = `-- queue.make_days
@@ -70,13 +73,18 @@ func makeDays(ctx context.Context, conn *pgx.Conn) error {
 const dropDaySQL = `-- queue.drop_day
 SELECT drop_finished_day($1)`
 
-func dropDays(ctx context.Context, conn *pgx.Conn, keep time.Duration) (dropped int, err error) {
+// dropDays drops days until none is past the retention, or one is in use.
+func (r *run) dropDays(ctx context.Context, conn *pgx.Conn) (busy bool, err error) {
 	for {
 		var name *string
-		if err := conn.QueryRow(ctx, dropDaySQL, keep).Scan(&name); err != nil || name == nil {
-			return dropped, err
+		err := conn.QueryRow(ctx, dropDaySQL, r.retention).Scan(&name)
+		switch {
+		case err != nil || name == nil:
+			return false, err
+		case *name == "":
+			return true, nil
 		}
-		dropped++
+		r.log.Info("dropped a day of finished jobs", "partition", *name, "retention", r.retention)
 	}
 }
 

@@ -21,7 +21,7 @@ BEGIN
     RAISE EXCEPTION 'keep must be at least a day, is %', keep USING ERRCODE = '22023';
   END IF;
   IF NOT pg_try_advisory_xact_lock('finished_jobs'::regclass::oid::integer, 0) THEN
-    RETURN NULL; -- another worker is at it
+    RETURN ''; -- another worker is at it
   END IF;
   SELECT c.relname INTO leaf
     FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -35,7 +35,7 @@ BEGIN
   BEGIN
     EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', leaf);
   EXCEPTION WHEN lock_not_available THEN
-    RETURN NULL;
+    RETURN '';
   END;
   EXECUTE format('DELETE FROM job_failures WHERE job_id IN (SELECT id FROM %I)', leaf);
   EXECUTE format('TRUNCATE %I', leaf);
@@ -43,7 +43,7 @@ BEGIN
     SET LOCAL lock_timeout = '100ms';
     EXECUTE format('DROP TABLE %I', leaf);
   EXCEPTION WHEN lock_not_available THEN
-    RETURN NULL; -- it stays, empty
+    RETURN ''; -- it stays, empty
   END;
   RETURN leaf;
 END
@@ -51,7 +51,7 @@ $$;
 -- +goose StatementEnd
 
 COMMENT ON FUNCTION drop_finished_day IS
-  'Removes the oldest day of finished_jobs that is over for longer than keep, with the failures of its jobs, and returns its name; NULL if there is none or somebody uses it now. Any worker calls it.';
+  'Removes the oldest day of finished_jobs that is over for longer than keep, with the failures of its jobs, and returns its name: empty if somebody uses it now, NULL if there is none. Any worker calls it.';
 
 -- +goose Down
 
