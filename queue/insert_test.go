@@ -242,7 +242,30 @@ func TestRunAtIsTheTimeOfTheInsertAndNotOfItsTransaction(t *testing.T) {
 	other := b.insert(Note{Text: "while it is open"})
 	made, err := b.q.Insert(t.Context(), tx, Note{Text: "later in it"})
 	require.NoError(t, err)
+	before := value[time.Time](b, `SELECT clock_timestamp()`)
+	delayed, err := b.q.Insert(t.Context(), tx, queue.With{Args: Note{}, Delay: time.Hour})
+	require.NoError(t, err)
+	batch, err := b.q.InsertBatch(t.Context(), tx, queue.Each([]queue.With{
+		{Args: Note{}, Delay: time.Hour}, {Args: Note{}},
+	}))
+	require.NoError(t, err)
 	require.NoError(t, tx.Commit(t.Context()))
-	require.Equal(t, []int64{other, made.ID},
+	require.Equal(t, []int64{other, made.ID, batch[1].ID, delayed.ID, batch[0].ID},
 		value[[]int64](b, `SELECT array_agg(id ORDER BY run_at) FROM jobs`))
+	for _, id := range []int64{delayed.ID, batch[0].ID} {
+		job, err := b.q.Get(t.Context(), b.db, id)
+		require.NoError(t, err)
+		require.Greater(t, job.RunAt.Sub(before), time.Hour)
+	}
+}
+
+func TestPastOfABatchIsThePresentToo(t *testing.T) {
+	b := setup(t)
+	tx := b.begin(pgx.TxOptions{})
+	_, err := tx.Exec(t.Context(), `SELECT 1`)
+	require.NoError(t, err)
+	before := value[time.Time](b, `SELECT clock_timestamp()`)
+	b.batch(tx, queue.With{Args: Note{}, RunAt: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)})
+	require.NoError(t, tx.Commit(t.Context()))
+	require.True(t, value[time.Time](b, `SELECT run_at FROM jobs`).After(before))
 }

@@ -47,8 +47,8 @@ type Filter struct {
 const listSQL = `-- queue.list
 SELECT ` + rowOf + `
   FROM all_jobs
- WHERE ($1 = '' OR kind = $1) AND ($2 = '' OR queue = $2) AND ($3 = '' OR state = $3::text::job_state)
-   AND id < $4
+ WHERE ($1 = '' OR kind = $1) AND ($2 = '' OR queue = $2)
+   AND ($3 = '' OR state = $3::text::job_state) AND id < $4
  ORDER BY id DESC
  LIMIT $5`
 
@@ -95,7 +95,8 @@ func checkState(s State) string {
 	case "", StateQueued, StateRunning, StateDead, StateCompleted, StateCancelled, StateDiscarded:
 		return ""
 	}
-	return fmt.Sprintf("must be queued, running, dead, completed, cancelled or discarded, is %.40q", s)
+	return fmt.Sprintf(
+		"must be queued, running, dead, completed, cancelled or discarded, is %.40q", s)
 }
 
 // scanJob reads a row of rowOf's columns.

@@ -47,18 +47,14 @@ func TestGetFindsAJobInEachTable(t *testing.T) {
 	require.NoError(t, b.stopped())
 }
 
-// carriedColumns are what a job takes along from table to table.
-const carriedColumns = `id, run_at, created_at, token, claimed_at, worker, priority, attempt,
-	max_attempts, lost_count, kind, queue, args, unique_key, parent_id, tags, meta`
-
 // What never ran says so by zero values.
 func TestGetOfAJobThatNeverRan(t *testing.T) {
 	b := setup(t)
 	queued := b.insert(queue.With{Args: Note{}, Delay: time.Hour})
 	cancelled := b.insert(Note{})
 	b.exec(`WITH gone AS (DELETE FROM jobs WHERE id = $1 RETURNING *)
-		INSERT INTO finished_jobs (`+carriedColumns+`, state)
-		SELECT `+carriedColumns+`, 'cancelled' FROM gone`, cancelled)
+		INSERT INTO finished_jobs (`+queue.Carried+`, state)
+		SELECT `+queue.Carried+`, 'cancelled' FROM gone`, cancelled)
 	for id, state := range map[int64]queue.State{
 		queued: queue.StateQueued, cancelled: queue.StateCancelled,
 	} {
@@ -105,6 +101,9 @@ func TestFailuresComeOldestFirst(t *testing.T) {
 		{Attempt: 1, At: at(1), Error: "first"},
 		{Attempt: 3, At: at(5), Error: "third"},
 		{Attempt: 2, At: at(5), Error: "second"},
+		{Attempt: 7, At: at(9), Error: "seventh"},
+		{Attempt: 6, At: at(9), Error: "sixth"},
+		{Attempt: 5, At: at(9), Error: "fifth"},
 	} {
 		b.exec(`INSERT INTO job_failures (job_id, at, worker, attempt, error, stack)
 			VALUES ($1, $2, $3, $4, $5, $6)`, id, f.At, worker, f.Attempt, f.Error, f.Stack)
@@ -122,6 +121,9 @@ func TestFailuresComeOldestFirst(t *testing.T) {
 		{Attempt: 2, At: at(5), Worker: "host:1", Error: "second"},
 		{Attempt: 3, At: at(5), Worker: "host:1", Error: "third"},
 		{Attempt: 4, At: at(9), Worker: "host:1", Error: "fourth", Stack: "goroutine 1"},
+		{Attempt: 5, At: at(9), Worker: "host:1", Error: "fifth"},
+		{Attempt: 6, At: at(9), Worker: "host:1", Error: "sixth"},
+		{Attempt: 7, At: at(9), Worker: "host:1", Error: "seventh"},
 	}, failures)
 
 	failures, err = b.q.Failures(t.Context(), b.db, other)
@@ -157,8 +159,8 @@ func (b *bench) bury(queueName string, n int) {
 	b.exec(`INSERT INTO jobs (kind, queue) SELECT 'note', $1 FROM generate_series(1, $2)`,
 		queueName, n)
 	b.exec(`WITH gone AS (DELETE FROM jobs WHERE queue = $1 RETURNING *)
-		INSERT INTO dead_jobs (`+carriedColumns+`, state)
-		SELECT `+carriedColumns+`, 'dead' FROM gone`, queueName)
+		INSERT INTO dead_jobs (`+queue.Carried+`, state)
+		SELECT `+queue.Carried+`, 'dead' FROM gone`, queueName)
 }
 
 // Conformance 102.

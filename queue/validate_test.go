@@ -76,6 +76,7 @@ func TestCheckJSONAndPathAt(t *testing.T) {
 		`{"é": "\u0000"}`:                          {".é", nul},
 		`{"": "\u0000"}`:                           {"", nul},
 		`"\ud83d"`:                                 {"", half},
+		`"\ud83d\ud83d"`:                           {"", half},
 		`"\ud83d\n"`:                               {"", half},
 		`"\ud83d\ud83d\ude00"`:                     {"", half},
 		`"\uDFFF"`:                                 {"", half},

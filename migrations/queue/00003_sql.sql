@@ -220,7 +220,7 @@ BEGIN
                (SELECT j.attnum FROM pg_attribute j
                  WHERE j.attrelid = 'jobs'::regclass AND j.attname = a.attname))) AS comment
       FROM pg_class v JOIN pg_attribute a ON a.attrelid = v.oid AND a.attnum > 0
-     WHERE v.relnamespace = current_schema()::regnamespace
+     WHERE v.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())
        AND v.relname IN ('waiting_jobs', 'running_jobs', 'failing_jobs', 'given_up_jobs',
                          'stuck_jobs', 'queue_stats', 'live_workers')
   LOOP

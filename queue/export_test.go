@@ -1,0 +1,68 @@
+package queue
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// What tests from outside need to see of the inside: the statements of the hot
+// path, with arguments as the loop gives them.
+
+// Carried are the columns that a job takes along from table to table.
+const Carried = carried
+
+// A Statement is SQL and its arguments.
+type Statement struct {
+	SQL  string
+	Args []any
+}
+
+// Settings is what is set for a batch of the loop.
+func Settings() Statement { return Statement{SQL: settingsSQL} }
+
+// Claim is the loop's claim of so many jobs of kind note in a queue, for a worker.
+func Claim(worker int64, queue string, limit int32) Statement {
+	l := &loop{run: &run{kinds: []string{"note"}}, strays: []int64{}}
+	l.id.Store(worker)
+	return only(func(batch *pgx.Batch) {
+		l.queueClaim(batch, &wish{
+			queues: []string{queue}, free: []int32{limit}, suspect: true, token: newToken(),
+		})
+	})
+}
+
+// Finishes are the loop's statements that end attempts, by what becomes of the
+// jobs, which are named by their ids and tokens.
+func Finishes(ids, tokens []int64) map[string]Statement {
+	statements := make(map[string]Statement)
+	for name, f := range map[string]fate{
+		"completed": completed, "discarded": discarded, "dead": dead, "failed": failed,
+		"returned": returned, "settled": settled,
+	} {
+		var endings []*ending
+		wait := time.Minute
+		for i, id := range ids {
+			e := &ending{attempt: &attempt{job: &JobRow{}}, fate: f, wait: &wait, err: ErrTimeout}
+			e.claim.id, e.claim.token = id, tokens[i]
+			endings = append(endings, e)
+		}
+		statements[name] = only(func(batch *pgx.Batch) { newRecord(endings).queue(batch) })
+	}
+	return statements
+}
+
+// only returns the one statement that queue adds to a batch.
+func only(queue func(*pgx.Batch)) Statement {
+	batch := &pgx.Batch{}
+	queue(batch)
+	query := batch.QueuedQueries[0]
+	return Statement{SQL: query.SQL, Args: query.Arguments}
+}
+
+// Exec runs s.
+func (s Statement) Exec(ctx context.Context, db DB) error {
+	_, err := db.Exec(ctx, s.SQL, s.Args...)
+	return err
+}
