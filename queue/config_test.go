@@ -119,6 +119,9 @@ func wrongFields() []wrongSetup {
 		{"no timeout", "StopTimeout", "must not be negative", set(func(w *queue.Worker) {
 			w.StopTimeout = -time.Second
 		})},
+		{"no retention", "Retention", "must not be negative", set(func(w *queue.Worker) {
+			w.Retention = -time.Second
+		})},
 		{"a short lease", "Lease", "must be at least 5s, is 1s", lease(time.Second)},
 		{"a negative lease", "Lease", "must be at least 5s, is -1s", lease(-time.Second)},
 		{"more slots than connections", "Queues", many, tooMany},
