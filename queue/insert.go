@@ -249,13 +249,17 @@ func outOfRange(field string, low, high, is int) *InvalidError {
 // from its kind and then from the package. Its Args is no With any more.
 func withDefaults(args Args) (With, *InvalidError) {
 	with := With{Args: args}
-	for {
+	for depth := 0; ; depth++ {
 		inner, ok := with.Args.(With)
 		if p, isPointer := with.Args.(*With); isPointer && p != nil {
 			inner, ok = *p, true
 		}
 		if !ok {
 			break
+		}
+		if depth == maxArgsDepth {
+			const reason = "must not be a With that holds itself"
+			return With{}, &InvalidError{Field: "Args", Reason: reason}
 		}
 		with.Args = inner.Args
 		with = with.or(inner)

@@ -61,6 +61,8 @@ type badJob struct {
 
 // badJobs are what Postgres would refuse, inflate or choke on, by what is wrong.
 func badJobs() map[string]badJob {
+	itself := &queue.With{}
+	itself.Args = itself
 	jobs := map[string]badJob{
 		"nil":               {nil, "Args", "nil"},
 		"a nil pointer":     {(*Audit)(nil), "Args", "nil"},
@@ -68,6 +70,7 @@ func badJobs() map[string]badJob {
 		"a With of nothing": {queue.With{}, "Args", "nil"},
 		"Withs of nothing":  {queue.With{Args: queue.With{Queue: "q"}}, "Args", "nil"},
 		"a With of nil":     {queue.With{Args: (*Audit)(nil)}, "Args", "nil"},
+		"a With of itself":  {itself, "Args", "holds itself"},
 		"no kind":           {named(""), "Kind", "empty"},
 	}
 	for what, bad := range badWiths() {
