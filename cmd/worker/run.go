@@ -75,6 +75,7 @@ matter) and /readyz (jobs are claimed).`,
 	f.StringVar(&o.shop.mailFrom, "mail-from", defaultMailFrom, "`address` that mails come from")
 	f.StringVar(&o.shop.exportDir, "export-dir", ".", "`folder` that exports are written to")
 	f.StringVar(&o.shop.exportURL, "export-url", "", "`URL` at which customers find that folder")
+	f.StringVar(&o.shop.sentryDSN, "sentry-dsn", "", "`DSN` of a Sentry project to tell of errors")
 	f.StringVar(&o.healthAddr, "health-addr", defaultHealthAddr,
 		"`address` of /livez and /readyz, or off")
 	f.DurationVar(&o.shutdownTimeout, "shutdown-timeout", 25*time.Second,

@@ -24,7 +24,8 @@ type shop struct {
 	gateway *orders.Gateway
 	mail    *smtpMailer
 	exports *os.Root
-	link    *url.URL // of the export folder
+	sentry  *sentryTracker // nil if there is none
+	link    *url.URL       // of the export folder
 }
 
 // A shopPlan says where all of that is.
@@ -32,6 +33,7 @@ type shopPlan struct {
 	gatewayURL, gatewayToken string
 	smtpURL, mailFrom        string
 	exportDir, exportURL     string
+	sentryDSN                string
 }
 
 // open checks the plan and opens the export folder.
@@ -52,16 +54,25 @@ func (p *shopPlan) open() (*shop, error) {
 	if err != nil {
 		return nil, err
 	}
+	var tracker *sentryTracker
+	if p.sentryDSN != "" {
+		if tracker, err = newSentryTracker(p.sentryDSN); err != nil {
+			return nil, err
+		}
+	}
 	dir, err := openExportDir(p.exportDir)
 	if err != nil {
 		return nil, err
 	}
 	gateway := &orders.Gateway{URL: p.gatewayURL, Token: p.gatewayToken}
-	return &shop{gateway: gateway, mail: mail, exports: dir, link: link}, nil
+	return &shop{gateway: gateway, mail: mail, exports: dir, link: link, sentry: tracker}, nil
 }
 
 func (s *shop) close() error {
 	s.gateway.CloseIdleConnections()
+	if s.sentry != nil {
+		return errors.Join(s.sentry.close(), s.exports.Close())
+	}
 	return s.exports.Close()
 }
 
@@ -117,9 +128,11 @@ func openExportDir(path string) (*os.Root, error) {
 
 // worker returns a worker that handles the shop's jobs.
 func (s *shop) worker(db *pgxpool.Pool, queues []queue.Queue, log *slog.Logger) *queue.Worker {
-	w := &queue.Worker{
-		DB: db, Queues: queues, Logger: log, OnError: track(logTracker{log}),
+	trackers := trackerList{logTracker{log}}
+	if s.sentry != nil {
+		trackers = append(trackers, s.sentry)
 	}
+	w := &queue.Worker{DB: db, Queues: queues, Logger: log, OnError: track(trackers)}
 	q := &queue.Client{}
 	queue.Handle(w, &jobs.OrderProcessor{DB: db, Queue: q, Gateway: s.gateway, Log: log})
 	queue.Handle(w, &jobs.CustomerNotifier{DB: db, Mail: s.mail})

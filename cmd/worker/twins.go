@@ -20,7 +20,7 @@ func twin(flag string) string {
 		return "HEALTH_ADDR"
 	case "database-url", "queues", "gateway-url", "gateway-token", "smtp-url", "mail-from",
 		"mail-to", "export-dir", "export-url", "health-addr", "shutdown-timeout",
-		"log-format", "log-level", "gateway-port", "smtp-port":
+		"log-format", "log-level", "sentry-dsn", "gateway-port", "smtp-port":
 		return name
 	}
 	return "ROWLOCK_" + name
