@@ -36,7 +36,7 @@ func TestProgramWorksAsAModuleOfItsOwn(t *testing.T) {
 	for lines := bufio.NewScanner(out); len(greeted) < 2 && lines.Scan(); {
 		greeted = append(greeted, lines.Text())
 	}
-	require.ElementsMatch(t, []string{"hello, Ada", "hello, Grace"}, greeted, log.String())
+	require.ElementsMatch(t, []string{"hello, Ada", "hello, Grace"}, greeted)
 	require.NoError(t, service.Process.Signal(os.Interrupt))
 	require.NoError(t, service.Wait(), log.String())
 
