@@ -17,11 +17,12 @@
 //	NoRetry(err)     dead at once
 //	Discard(err)     discarded: finished, its error kept
 //
-// Completed and discarded jobs move to finished_jobs, a table with one partition
-// for each day. Dead jobs move to dead_jobs and stay there until someone acts. A
-// job whose process died is claimed again by another; that run counts as lost,
-// not as failed, and after three of them the job is dead, so that a job that
-// kills its process cannot do so for ever.
+// Completed, cancelled and discarded jobs move to finished_jobs, a table with
+// one partition for each day. Dead jobs move to dead_jobs and stay there until
+// someone retries, cancels or deletes them. A job whose process died is claimed
+// again by another; that run counts as lost, not as failed, and after three of
+// them the job is dead, so that a job that kills its process cannot do so for
+// ever.
 //
 // # Promises
 //
@@ -46,6 +47,8 @@
 // # SQL
 //
 // The tables, their columns and their views are part of the interface and carry
-// comments (\d+ jobs in psql). The package finds its tables by the connection's
-// search_path; package migrations makes them.
+// comments (\d+ jobs in psql). The functions enqueue_job, retry_job and
+// cancel_job do from SQL what Insert, Retry and Cancel do from Go. The package
+// finds its tables by the connection's search_path; package migrations makes
+// them.
 package queue
