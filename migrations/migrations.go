@@ -53,7 +53,8 @@ func UpShop(ctx context.Context, db *pgxpool.Pool) (applied []string, err error)
 }
 
 // Down takes back the latest migration of the queue's tables and returns its
-// name, or "" if there is none left. It refuses to drop a table that holds jobs.
+// name, or "" if there is none left. It refuses to drop jobs that can still run or
+// are dead; the history of those that are finished goes with its table.
 func Down(ctx context.Context, db *pgxpool.Pool) (name string, err error) {
 	return queueLine.down(ctx, db)
 }
@@ -132,7 +133,8 @@ func (l line) provider(pool *pgxpool.Pool) (*goose.Provider, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	locker, err := lock.NewPostgresSessionLocker()
+	// Others that migrate are waited for by the second, for as long as five minutes.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -702,7 +702,8 @@ CREATE TABLE public.finished_jobs (
     tags text[],
     meta jsonb,
     finished_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT finished_jobs_state CHECK ((state = ANY (ARRAY['completed'::public.job_state, 'cancelled'::public.job_state, 'discarded'::public.job_state])))
+    CONSTRAINT finished_jobs_state CHECK ((state = ANY (ARRAY['completed'::public.job_state, 'cancelled'::public.job_state, 'discarded'::public.job_state]))),
+    CONSTRAINT finished_jobs_times CHECK (((run_at >= '1970-01-01 00:00:00+00'::timestamp with time zone) AND (run_at < '10000-01-01 00:00:00+00'::timestamp with time zone) AND (finished_at >= '1970-01-01 00:00:00+00'::timestamp with time zone) AND (finished_at < '10000-01-01 00:00:00+00'::timestamp with time zone)))
 )
 PARTITION BY RANGE (finished_at);
 
@@ -1684,7 +1685,8 @@ CREATE TABLE public.finished_jobs_default (
     tags text[],
     meta jsonb,
     finished_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT finished_jobs_state CHECK ((state = ANY (ARRAY['completed'::public.job_state, 'cancelled'::public.job_state, 'discarded'::public.job_state])))
+    CONSTRAINT finished_jobs_state CHECK ((state = ANY (ARRAY['completed'::public.job_state, 'cancelled'::public.job_state, 'discarded'::public.job_state]))),
+    CONSTRAINT finished_jobs_times CHECK (((run_at >= '1970-01-01 00:00:00+00'::timestamp with time zone) AND (run_at < '10000-01-01 00:00:00+00'::timestamp with time zone) AND (finished_at >= '1970-01-01 00:00:00+00'::timestamp with time zone) AND (finished_at < '10000-01-01 00:00:00+00'::timestamp with time zone)))
 )
 WITH (toast_tuple_target='1024');
 

@@ -314,7 +314,7 @@ func TestBatchesWithTheSameKeysDoNotDeadlock(t *testing.T) {
 	}
 	backwards := slices.Clone(jobs)
 	slices.Reverse(backwards)
-	for range 5 {
+	for range 3 {
 		results := make(chan []queue.Insertion, 4)
 		failures := make(chan error, 4)
 		for _, batch := range [][]queue.Args{jobs, backwards, jobs, backwards} {

@@ -233,3 +233,19 @@ func TestRunDoesNotWaitForADatabaseThatNeverComes(t *testing.T) {
 	defer db.Close()
 	require.ErrorContains(t, runsOn(t, db), `database "rowlock_nowhere" does not exist`)
 }
+
+type byValue struct{}
+
+func (byValue) Handle(context.Context, *queue.Job[Note]) error   { return nil }
+func (*byValue) Backoff(int, error, *queue.JobRow) time.Duration { return time.Hour }
+
+// What a handler's author wrote for its pointer would never be asked.
+func TestRunRefusesABackoffThatTheHandlerDoesNotHave(t *testing.T) {
+	b := setup(t)
+	queue.Handle(b.w, queue.Handler[Note](byValue{}))
+	b.w.StopNow()
+	var invalid *queue.InvalidError
+	require.ErrorAs(t, b.w.Run(t.Context()), &invalid)
+	require.Equal(t, "kind note", invalid.Field)
+	require.ErrorContains(t, invalid, "Backoff")
+}

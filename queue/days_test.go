@@ -53,7 +53,7 @@ func TestDaysAreMadeAhead(t *testing.T) {
 		last := at.AddDate(0, 0, 1).Add(-time.Microsecond)
 		require.Equal(t, leafOf(at), b.leaf(b.finishedAt(last)), "its last moment")
 	}
-	for _, at := range []time.Time{today.AddDate(0, 0, 8), today.Add(-time.Microsecond), {}} {
+	for _, at := range []time.Time{today.AddDate(0, 0, 8), today.Add(-time.Microsecond), time.Unix(0, 0)} {
 		require.Equal(t, "finished_jobs_default", b.leaf(b.finishedAt(at)), at)
 	}
 	require.Zero(t, value[int](b, `SELECT count(*) FROM pg_class WHERE relname LIKE 'finished_jobs\_2%'

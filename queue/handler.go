@@ -59,7 +59,7 @@ type Timeouter interface {
 // Handle has w give the jobs of T's kind to h, which may also be a [Backoffer]
 // and a [Timeouter]. Call it before [Worker.Run], which refuses a nil h, a kind
 // that is out of form or has two handlers, and a method Backoff or Timeout with
-// another signature than theirs.
+// another signature than theirs, or of the pointer of an h passed by value.
 func Handle[T Args](w *Worker, h Handler[T]) {
 	run := func(ctx context.Context, _ *pgxpool.Pool, job *JobRow, c *claim) error {
 		j, err := decode[T](job, c)
@@ -125,17 +125,32 @@ func newHandler[T Args](
 	}
 	if b, ok := h.(Backoffer); ok {
 		made.backoff = b.Backoff
-	} else if v.MethodByName("Backoff").IsValid() {
+	} else if hasMethod(h, "Backoff") {
 		made.mistake = made.invalid(fmt.Sprintf("has a handler of type %T whose Backoff is "+
 			"no Backoff(int, error, *queue.JobRow) time.Duration", h))
 	}
 	if t, ok := h.(Timeouter); ok {
 		made.timeout = t.Timeout
-	} else if v.MethodByName("Timeout").IsValid() {
+	} else if hasMethod(h, "Timeout") {
 		made.mistake = made.invalid(fmt.Sprintf("has a handler of type %T whose Timeout is "+
 			"no Timeout(*queue.JobRow) time.Duration", h))
 	}
 	return made
+}
+
+// hasMethod also finds a method of h's pointer, which an h that is passed by value
+// does not have, though its author may think so.
+func hasMethod(h any, name string) bool {
+	t := reflect.TypeOf(h)
+	if t.Kind() != reflect.Pointer {
+		t = reflect.PointerTo(t)
+	}
+	for i := range t.NumMethod() { // by MethodByName the linker would keep all methods
+		if t.Method(i).Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 func (h *handler) invalid(reason string) error {

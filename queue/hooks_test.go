@@ -105,11 +105,12 @@ func TestMiddlewareThatChangesArgsChangesNothingStored(t *testing.T) {
 // A transaction begins and ends inside next.
 func TestMiddlewareSurroundsTheTransactionOfATxHandler(t *testing.T) {
 	b := setupEffects(t)
+	counts := make(chan int, 2)
 	b.w.Middleware = []queue.Middleware{
 		func(ctx context.Context, _ *queue.JobRow, next func(context.Context) error) error {
-			require.Zero(t, b.effects())
+			counts <- b.effects()
 			err := next(ctx)
-			require.Equal(t, 1, b.effects(), "it has committed")
+			counts <- b.effects()
 			return err
 		},
 	}
@@ -117,7 +118,10 @@ func TestMiddlewareSurroundsTheTransactionOfATxHandler(t *testing.T) {
 		_, err := tx.Exec(ctx, effect, job.ID)
 		return err
 	}))
-	b.until(b.runOne(Note{}), queue.StateCompleted)
+	id := b.runOne(Note{})
+	require.Zero(t, receive(t, counts))
+	require.Equal(t, 1, receive(t, counts), "it has committed")
+	b.until(id, queue.StateCompleted)
 	require.Empty(t, b.heard)
 }
 

@@ -159,6 +159,8 @@ var illegalRows = map[string][]illegalRow{
 	"finished_jobs": {
 		{endedRow, columns{"state": "'running'"}, "finished_jobs_state"},
 		{endedRow, columns{"state": "'dead'"}, "finished_jobs_state"},
+		{endedRow, columns{"state": "'completed'", "run_at": "'infinity'"}, "finished_jobs_times"},
+		{endedRow, columns{"state": "'completed'", "finished_at": "'-infinity'"}, "finished_jobs_times"},
 	},
 	"workers": {
 		{workerRow, columns{"state": "'asleep'", "ended_at": "now()"}, "workers_state"},

@@ -128,7 +128,10 @@ CREATE TABLE finished_jobs (
   LIKE jobs INCLUDING COMMENTS,
   finished_at timestamptz NOT NULL DEFAULT now(),
 
-  CONSTRAINT finished_jobs_state CHECK (state IN ('completed', 'cancelled', 'discarded'))
+  CONSTRAINT finished_jobs_state CHECK (state IN ('completed', 'cancelled', 'discarded')),
+  CONSTRAINT finished_jobs_times CHECK (
+    run_at >= 'epoch' AND run_at < '10000-01-01 00:00:00+00'
+    AND finished_at >= 'epoch' AND finished_at < '10000-01-01 00:00:00+00')
 ) PARTITION BY RANGE (finished_at);
 
 CREATE INDEX finished_jobs_id ON finished_jobs (id);
