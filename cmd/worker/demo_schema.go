@@ -50,16 +50,26 @@ func (s *stage) takeSchema(ctx context.Context) error {
 const lockSchemaSQL = `-- worker.lock_schema
 SELECT pg_try_advisory_lock(hashtext($1))`
 
+// lockSchema asks for a second: the server may take a moment to see that an earlier
+// demo has gone.
 func lockSchema(ctx context.Context, conn *pgxpool.Conn) error {
-	var ours bool
-	if err := conn.QueryRow(ctx, lockSchemaSQL, demoSchema).Scan(&ours); err != nil {
-		return fmt.Errorf("lock the schema %s: %w", demoSchema, err)
+	const tries, pause = 20, 50 * time.Millisecond
+	for range tries {
+		var ours bool
+		if err := conn.QueryRow(ctx, lockSchemaSQL, demoSchema).Scan(&ours); err != nil {
+			return fmt.Errorf("lock the schema %s: %w", demoSchema, err)
+		}
+		if ours {
+			return nil
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	if !ours {
-		return errors.New("another demo is running on this database: wait for its end, " +
-			"or name another database")
-	}
-	return nil
+	return errors.New("another demo is running on this database: wait for its end, " +
+		"or name another database")
 }
 
 const dropSchemaDDL = `-- worker.drop_schema
