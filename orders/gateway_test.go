@@ -208,10 +208,12 @@ func TestChargeIsNotSentTwice(t *testing.T) {
 func TestChargeEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	g, _ := gateway(t, func(w http.ResponseWriter) {
+	release := make(chan struct{}) // or the answer might be quicker than the end of ctx
+	g, _ := gateway(t, func(http.ResponseWriter) {
 		cancel()
-		<-ctx.Done()
+		<-release
 	})
+	defer close(release)
 	_, err := g.Charge(ctx, &payment)
 	require.ErrorIs(t, err, context.Canceled)
 	var outage *orders.GatewayError
