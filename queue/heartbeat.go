@@ -79,7 +79,7 @@ func (h *heart) beat(ctx context.Context) error {
 		calledOff []int64
 		overdue   []int64
 	)
-	running, _ := h.slots.count()
+	running, _, _ := h.slots.count()
 	err := h.conn.QueryRow(ctx, beatSQL, h.id.Load(), running).
 		Scan(&alive, &calledOff, &overdue)
 	if err != nil {

@@ -115,7 +115,7 @@ func (l *loop) recordAndClaim(
 	ctx context.Context, endings []*ending, w *wish,
 ) (full bool, err error) {
 	if w != nil {
-		defer l.slots.done(1) // once the jobs are held themselves
+		defer l.slots.answered()
 	}
 	jobs, err := l.send(ctx, endings, w)
 	if splittable(err) && len(endings) > 0 { // else the claim is the matter

@@ -215,12 +215,12 @@ func closeConn(conn *pgx.Conn) {
 	_ = conn.Close(ctx)
 }
 
-// drain stops claiming and returns when every claim is on record as ended, or when
-// the time for that is over, and how many are not.
-func (r *run) drain(now <-chan struct{}) (left int) {
+// drain stops claiming and returns when every job that was held is on record as
+// ended, or when the time for that is over, with an error that says how many are not.
+func (r *run) drain(now <-chan struct{}) error {
 	r.pulse.stopped()
 	r.slots.close()
-	running, _ := r.slots.count()
+	running, _, _ := r.slots.count()
 	r.log.Info("worker stops", "worker", r.name, "running", running, "timeout", r.stopTimeout)
 
 	if !r.slots.wait(r.stopTimeout, now, false) {
@@ -228,9 +228,12 @@ func (r *run) drain(now <-chan struct{}) (left int) {
 		r.slots.wait(stopGrace, nil, false)
 		r.slots.giveBack()
 	}
-	r.slots.wait(stopGrace, nil, true)
-	_, left = r.slots.count()
-	return left
+	if r.slots.wait(stopGrace, nil, true) {
+		return nil
+	}
+	_, held, _ := r.slots.count()
+	return fmt.Errorf("queue: stopped while the database is away, with the end of %d jobs "+
+		"not on record: other workers will claim them again", held)
 }
 
 // report logs err and tells OnError, in a goroutine of its own: no loop waits for

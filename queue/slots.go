@@ -16,7 +16,8 @@ type slots struct {
 	free    map[string]int        // by queue
 	running map[*attempt]struct{} // handlers that have not returned
 	ended   []*ending             // for the loop to record
-	held    int                   // claims under way, and those whose end is not on record
+	held    int                   // jobs whose end is not on record
+	asking  bool                  // a claim is on its way, and may bring more
 	suspect *attempt              // has the suspect slot, if any
 	closed  bool                  // nothing more is claimed
 
@@ -39,7 +40,7 @@ func newSlots(queues []Queue) *slots {
 }
 
 // wish returns a claim for the free slots, at most limit for each queue, or nil if
-// there are none. It is held until the caller has called done for it.
+// there are none. The caller calls answered once it holds what came of it.
 func (s *slots) wish(limit int) *wish {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,8 +56,16 @@ func (s *slots) wish(limit int) *wish {
 	if w.queues == nil {
 		return nil
 	}
-	s.held++
+	s.asking = true
 	return w
+}
+
+// answered notes that what a claim brought is held.
+func (s *slots) answered() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asking = false
+	s.moved()
 }
 
 // start gives a a slot. It answers false if nothing more is to start, or if a is a
@@ -123,7 +132,7 @@ func (s *slots) take(limit int) []*ending {
 	return taken
 }
 
-// done notes that n claims are held no more.
+// done notes that n jobs are on record as ended.
 func (s *slots) done(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,11 +163,12 @@ func (s *slots) each(f func(a *attempt)) {
 	}
 }
 
-// count returns how many attempts run, and how many claims are held.
-func (s *slots) count() (running, held int) {
+// count returns how many attempts run, how many jobs are held, and whether a claim
+// is on its way.
+func (s *slots) count() (running, held int, asking bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.running), s.held
+	return len(s.running), s.held, s.asking
 }
 
 // giveBack ends all that runs as returned, whatever its handlers will say.
@@ -171,14 +181,15 @@ func (s *slots) giveBack() {
 	}
 }
 
-// wait returns true when no attempt runs or, if held, no claim is held; and false
-// when d has passed or now is closed before that. It is for one caller, after close.
-func (s *slots) wait(d time.Duration, now <-chan struct{}, held bool) bool {
+// wait returns true when no attempt runs or, if all, no job is held and no claim on
+// its way; and false when d has passed or now is closed before that. It is for one
+// caller, after close.
+func (s *slots) wait(d time.Duration, now <-chan struct{}, all bool) bool {
 	over := time.NewTimer(d)
 	defer over.Stop()
 	for {
-		running, all := s.count()
-		if running == 0 && (!held || all == 0) {
+		running, held, asking := s.count()
+		if running == 0 && (!all || held == 0 && !asking) {
 			return true
 		}
 		select {

@@ -149,7 +149,7 @@ func TestStopIsQuickWhenTheDatabaseIsAway(t *testing.T) {
 	b.w.StopNow()
 	err := receive(t, b.result)
 	b.result <- err
-	require.ErrorContains(t, err, "1 jobs whose end is not on record")
+	require.ErrorContains(t, err, "the end of 1 jobs not on record")
 }
 
 // The stop comes while a claim is on its way: what that brings goes back, unharmed.

@@ -5,7 +5,6 @@ package queue
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -128,16 +127,12 @@ func (w *Worker) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-w.stopping():
 	}
-	left := r.drain(w.stopping())
+	err = r.drain(w.stopping())
 	stop()
 	loops.Wait()
 	r.hooks.Wait()
-	if left > 0 {
-		return fmt.Errorf("queue: stopped with %d jobs whose end is not on record; "+
-			"other workers will claim them again", left)
-	}
 	r.log.Info("worker stopped", "worker", r.name)
-	return nil
+	return err
 }
 
 // StopNow stops w as if ctx had ended and StopTimeout had passed. It returns at
