@@ -100,10 +100,7 @@ SELECT id FROM jobs
 func (l *loop) setLockedAside(
 	ctx context.Context, endings []*ending, why error,
 ) (free []*ending, err error) {
-	ids := make([]int64, len(endings))
-	for i, e := range endings {
-		ids[i] = e.claim.id
-	}
+	ids, _ := claimsOf(endings)
 	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
 	defer cancel()
 	rows, _ := l.conn.Query(ctx, lockedSQL, ids) // CollectRows returns its error

@@ -134,10 +134,7 @@ func (rec *record) queue(batch *pgx.Batch) {
 		if len(group) == 0 {
 			continue
 		}
-		ids, tokens := make([]int64, len(group)), make([]int64, len(group))
-		for i, e := range group {
-			ids[i], tokens[i] = e.claim.id, e.claim.token
-		}
+		ids, tokens := claimsOf(group)
 		switch fate(f) {
 		case completed:
 			batch.Queue(completeSQL, ids, tokens)
@@ -158,6 +155,15 @@ func (rec *record) queue(batch *pgx.Batch) {
 			batch.Queue(unsettledSQL, ids, tokens)
 		}
 	}
+}
+
+// claimsOf returns what held wants of endings.
+func claimsOf(endings []*ending) (ids, tokens []int64) {
+	ids, tokens = make([]int64, len(endings)), make([]int64, len(endings))
+	for i, e := range endings {
+		ids[i], tokens[i] = e.claim.id, e.claim.token
+	}
+	return ids, tokens
 }
 
 func texts(group []*ending) (errs, stacks []string) {

@@ -142,13 +142,12 @@ func (h *heart) open(ctx context.Context) error {
 // register gives this process a row in workers: at the start, and when others took
 // it for dead.
 func (h *heart) register(ctx context.Context) error {
-	var names []string
 	slots := 0
 	for _, q := range h.queues {
-		names, slots = append(names, q.Name), slots+q.Slots
+		slots += q.Slots
 	}
 	var id int64
-	err := h.conn.QueryRow(ctx, registerSQL, h.name, names, slots, h.lease).Scan(&id)
+	err := h.conn.QueryRow(ctx, registerSQL, h.name, h.queueNames(), slots, h.lease).Scan(&id)
 	if err != nil {
 		return err
 	}
@@ -206,13 +205,9 @@ SELECT DISTINCT j.kind, j.queue
 // lookForUnknown reports kinds that wait in our queues and have no handler here,
 // once each.
 func (h *heart) lookForUnknown(ctx context.Context) error {
-	var names []string
-	for _, q := range h.queues {
-		names = append(names, q.Name)
-	}
-	rows, _ := h.conn.Query(ctx, unknownSQL, names, h.kinds) // ForEachRow returns its error
+	rows, _ := h.conn.Query(ctx, unknownSQL, h.queueNames(), h.kinds)
 	var kind, queue string
-	_, err := pgx.ForEachRow(rows, []any{&kind, &queue}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&kind, &queue}, func() error { // Query's error too
 		if !h.unknown[kind] {
 			h.unknown[kind] = true
 			h.report(fmt.Errorf("queue: kind %q in queue %q has no handler in this worker, "+
@@ -221,6 +216,13 @@ func (h *heart) lookForUnknown(ctx context.Context) error {
 		return nil
 	})
 	return err
+}
+
+func (r *run) queueNames() (names []string) {
+	for _, q := range r.queues {
+		names = append(names, q.Name)
+	}
+	return names
 }
 
 const stopSQL = `-- queue.stop

@@ -77,10 +77,7 @@ func (l *loop) lookFor(ctx context.Context, missing []*ending) int {
 	if len(missing) == 0 {
 		return 0
 	}
-	ids, tokens := make([]int64, len(missing)), make([]int64, len(missing))
-	for i, e := range missing {
-		ids[i], tokens[i] = e.claim.id, e.claim.token
-	}
+	ids, tokens := claimsOf(missing)
 	ended, calledOff := make(map[int64]time.Time), make(map[int64]bool)
 	var (
 		id         int64
