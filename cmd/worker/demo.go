@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowlock/rowlock/exports"
+	"github.com/rowlock/rowlock/internal/cli"
 )
 
 type demoOptions struct {
@@ -111,7 +112,7 @@ func (d *demoRun) run(ctx context.Context, wrong error) error {
 	urgent, hurry := context.WithCancel(context.WithoutCancel(ctx))
 	defer hurry()
 	d.stage.urgent, d.stage.lost = urgent, end
-	err := obey(func() error { return d.play(ctx) }, func() { end(errInterrupted) }, hurry)
+	err := obey(func() error { return d.play(ctx) }, func() { end(cli.ErrInterrupted) }, hurry)
 	return join(err, d.tell())
 }
 
@@ -139,7 +140,7 @@ func (d *demoRun) play(ctx context.Context) (err error) {
 	}
 	fmt.Fprintln(d.stderr, "The worker stays up. Ctrl-C ends it.")
 	<-ctx.Done()
-	if cause := context.Cause(ctx); cause != errInterrupted {
+	if cause := context.Cause(ctx); cause != cli.ErrInterrupted {
 		return cause
 	}
 	return err

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/rowlock/rowlock/internal/cli"
 )
 
 const demoSchema = "rowlock_demo"
@@ -95,7 +97,7 @@ func makeSchema(ctx context.Context, conn *pgxpool.Conn) error {
 		return fmt.Errorf("look for the schema %s: %w", demoSchema, err)
 	}
 	if used {
-		return usagef("the schema %s holds an earlier demo: --clean drops it", demoSchema)
+		return cli.Usagef("the schema %s holds an earlier demo: --clean drops it", demoSchema)
 	}
 	if _, err := conn.Exec(ctx, makeSchemaDDL); err != nil {
 		return fmt.Errorf("make the schema %s: %w; have someone make it who may, for you to own it",

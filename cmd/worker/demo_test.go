@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/internal/pgtest"
 )
 
@@ -56,7 +57,7 @@ func TestDemoPrintsItsSummaryAlsoWhenItFails(t *testing.T) {
 	t.Parallel()
 	got := worker(t, "demo", "--database-url", "postgres://127.0.0.1:1/none", "--exit", "--json",
 		"--out", filepath.Join(t.TempDir(), "demo"))
-	require.Equal(t, codeNoDatabase, got.code)
+	require.Equal(t, cli.CodeNoDatabase, got.code)
 	var a summary
 	got.into(t, &a)
 	require.Zero(t, a.Orders.Total)

@@ -15,13 +15,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowlock/rowlock/exports"
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/jobs"
 	"github.com/rowlock/rowlock/queue"
 )
 
 func newExport() *cobra.Command {
 	var (
-		database database
+		database cli.Database
 		params   map[string]string
 		mailTo   string
 		asJSON   bool
@@ -38,9 +39,9 @@ and has the link mailed; "worker report" says what became of it.
   worker export payments --mail-to books@shop.example --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, release := interruptible(cmd.Context())
+			ctx, release := cli.Interruptible(cmd.Context())
 			defer release()
-			db, err := database.openMigrated(ctx)
+			db, err := openMigrated(ctx, &database)
 			if err != nil {
 				return err
 			}
@@ -52,7 +53,7 @@ and has the link mailed; "worker report" says what became of it.
 			return printExport(cmd.OutOrStdout(), export, asJSON)
 		},
 	}
-	database.flags(cmd)
+	database.Flags(cmd.Flags())
 	f := cmd.Flags()
 	f.StringToStringVar(&params, "param", nil, "`name=value` of a parameter; repeatable")
 	f.StringVar(&mailTo, "mail-to", defaultMailFrom, "`address` that gets the link")
@@ -83,7 +84,7 @@ func requestExport(ctx context.Context, db *pgxpool.Pool, e *exports.Export) err
 		return jobs.RequestExport(ctx, tx, &queue.Client{}, e)
 	})
 	if _, ok := errors.AsType[*exports.InvalidError](err); ok {
-		return usage(err)
+		return &cli.ExitError{Code: cli.CodeUsage, Err: err}
 	}
 	return err
 }

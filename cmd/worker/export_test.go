@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/internal/pgtest"
 )
 
@@ -41,7 +42,7 @@ func TestExportIsStoredWithItsJob(t *testing.T) {
 		{[]string{"orders", "--mail-to", "nobody"}, "not an address"},
 	} {
 		got := ask(c.args...)
-		require.Equal(t, codeUsage, got.code, "%q: %s", c.args, got.stderr)
+		require.Equal(t, cli.CodeUsage, got.code, "%q: %s", c.args, got.stderr)
 		require.Contains(t, got.stderr, c.want)
 		require.Empty(t, got.stdout)
 	}

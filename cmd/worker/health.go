@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/queue"
 )
 
@@ -56,7 +57,7 @@ func listenForHealth(ctx context.Context, addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("the address %s is taken: stop what listens there, or give "+
 			`another by --health-addr (HEALTH_ADDR), or "off"`, addr)
 	case err != nil:
-		return nil, usagef(`--health-addr (HEALTH_ADDR): %w; give one such as %s, or "off"`,
+		return nil, cli.Usagef(`--health-addr (HEALTH_ADDR): %w; give one such as %s, or "off"`,
 			err, defaultHealthAddr)
 	}
 	return l, nil
@@ -108,7 +109,7 @@ turn, and with 1 if not. It is for a container's HEALTHCHECK, where no curl is.`
 func askHealth(ctx context.Context, addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return usagef("--addr (HEALTH_ADDR): %w; give one such as %s", err, defaultHealthAddr)
+		return cli.Usagef("--addr (HEALTH_ADDR): %w; give one such as %s", err, defaultHealthAddr)
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1" // one to listen at is none to call
@@ -118,7 +119,7 @@ func askHealth(ctx context.Context, addr string) error {
 	url := "http://" + net.JoinHostPort(host, port) + "/livez"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return usagef("--addr (HEALTH_ADDR): %w", err)
+		return cli.Usagef("--addr (HEALTH_ADDR): %w", err)
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)

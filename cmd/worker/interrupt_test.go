@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/internal/localpg"
 	"github.com/rowlock/rowlock/internal/pgtest"
 )
@@ -25,12 +26,12 @@ func TestInterruptedDemoPrintsWhatItKnows(t *testing.T) {
 
 	other := spawn(t, []string{"DATABASE_URL=" + pgtest.URL(db)}, "demo", "--clean", "--exit",
 		"--out", filepath.Join(t.TempDir(), "other")).outcome()
-	require.Equal(t, codeFailed, other.code)
+	require.Equal(t, cli.CodeFailed, other.code)
 	require.Contains(t, other.stderr, "another demo is running on this database")
 
 	d.signal(syscall.SIGTERM)
 	got := d.outcome()
-	require.Equal(t, codeInterrupted, got.code, got.stderr)
+	require.Equal(t, cli.CodeInterrupted, got.code, got.stderr)
 	require.Contains(t, got.stderr, "worker: interrupted\n")
 	var a account
 	got.into(t, &a)
@@ -40,7 +41,7 @@ func TestInterruptedDemoPrintsWhatItKnows(t *testing.T) {
 
 	again := worker(t, "demo", "--database-url", pgtest.URL(db), "--orders", "2", "--exit",
 		"--out", filepath.Join(t.TempDir(), "again"))
-	require.Equal(t, codeUsage, again.code)
+	require.Equal(t, cli.CodeUsage, again.code)
 	require.Contains(t, again.stderr, "holds an earlier demo: --clean drops it")
 }
 
@@ -63,6 +64,6 @@ func TestDemoOnAThrowAwayServer(t *testing.T) {
 	require.FileExists(t, filepath.Join(out, "worker.log"))
 
 	got = spawn(t, env, "demo", "--orders", "3", "--out", out).outcome()
-	require.Equal(t, codeUsage, got.code)
+	require.Equal(t, cli.CodeUsage, got.code)
 	require.Contains(t, got.stderr, "holds an earlier demo: name a new folder")
 }

@@ -16,14 +16,15 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/jobs"
 	"github.com/rowlock/rowlock/orders"
 	"github.com/rowlock/rowlock/queue"
 )
 
 // errRejected ends a load of which some rows were no orders.
-var errRejected error = &exitError{
-	codeRejected, errors.New("some rows were rejected; the rest is loaded"),
+var errRejected error = &cli.ExitError{
+	Code: codeRejected, Err: errors.New("some rows were rejected; the rest is loaded"),
 }
 
 // A source is where orders come from.
@@ -52,7 +53,7 @@ the reason, and the rest goes on.`
 
 func newLoad() *cobra.Command {
 	var (
-		database database
+		database cli.Database
 		from     source
 		asJSON   bool
 	)
@@ -74,9 +75,9 @@ is refused by the sandbox's mail server.
 			if err := from.check(cmd); err != nil {
 				return err
 			}
-			ctx, release := interruptible(cmd.Context())
+			ctx, release := cli.Interruptible(cmd.Context())
 			defer release()
-			db, err := database.openMigrated(ctx)
+			db, err := openMigrated(ctx, &database)
 			if err != nil {
 				return err
 			}
@@ -89,7 +90,7 @@ is refused by the sandbox's mail server.
 			return errors.Join(l.print(cmd.OutOrStdout(), asJSON), err)
 		},
 	}
-	database.flags(cmd)
+	database.Flags(cmd.Flags())
 	from.flags(cmd, 0)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the counts as JSON")
 	return cmd
@@ -100,12 +101,13 @@ func (s *source) check(cmd *cobra.Command) error {
 	made := cmd.Flags().Changed("orders")
 	switch {
 	case s.file != "" && made:
-		return usagef("--orders and --orders-file (ROWLOCK_ORDERS_FILE) exclude each other: " +
+		return cli.Usagef("--orders and --orders-file (ROWLOCK_ORDERS_FILE) exclude each other: " +
 			"give one")
 	case s.file == "" && s.orders == 0 && !made:
-		return usagef("no orders are named: give --orders N to make some, or --orders-file FILE")
+		return cli.Usagef("no orders are named: " +
+			"give --orders N to make some, or --orders-file FILE")
 	case s.file == "" && (s.orders < 1 || s.orders > maxMade):
-		return usagef("--orders is %d, not from 1 to %d", s.orders, maxMade)
+		return cli.Usagef("--orders is %d, not from 1 to %d", s.orders, maxMade)
 	}
 	return nil
 }
@@ -146,7 +148,7 @@ func (l *load) run(ctx context.Context) (err error) {
 		err = errors.Join(err, endErr)
 	}
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return errInterrupted
+		return cli.ErrInterrupted
 	}
 	if err == nil && l.rejected > 0 {
 		return errRejected
@@ -160,7 +162,7 @@ func (l *load) fromFile(ctx context.Context) error {
 	if l.file != "-" {
 		f, err := os.Open(l.file)
 		if err != nil {
-			return usagef("--orders-file: %w; name a CSV file, or - for standard input", err)
+			return cli.Usagef("--orders-file: %w; name a CSV file, or - for standard input", err)
 		}
 		defer f.Close()
 		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {

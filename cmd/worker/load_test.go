@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/internal/pgtest"
 	"github.com/rowlock/rowlock/orders"
 )
@@ -57,7 +58,7 @@ SELECT count(*) FROM jobs j JOIN orders o ON o.id = (j.args->>'order_id')::bigin
 	require.Equal(t, 16, counts.Placed+counts.Rejected)
 
 	again := worker(t, "load", "--database-url", pgtest.URL(db), "--orders-file", file)
-	require.Equal(t, codeFailed, again.code, "not a single good row")
+	require.Equal(t, cli.CodeFailed, again.code, "not a single good row")
 	require.Contains(t, again.stderr, "see the reasons above")
 	require.Equal(t, len(stored), value[int](t, db, `SELECT count(*) FROM jobs`))
 }
@@ -85,16 +86,16 @@ func TestLoadOfFilesThatAreNone(t *testing.T) {
 		text, want string
 		code       int
 	}{
-		"empty":        {"", "is empty", codeFailed},
-		"wrong header": {"a,b,c\n1,2,3\n", "order_number,customer_name", codeFailed},
-		"header only":  {orders.Header + "\n", "no row is an order", codeFailed},
-		"a binary":     {"\x7fELF\x02\x01\x01\x00\x00", "its first line must be", codeFailed},
+		"empty":        {"", "is empty", cli.CodeFailed},
+		"wrong header": {"a,b,c\n1,2,3\n", "order_number,customer_name", cli.CodeFailed},
+		"header only":  {orders.Header + "\n", "no row is an order", cli.CodeFailed},
+		"a binary":     {"\x7fELF\x02\x01\x01\x00\x00", "its first line must be", cli.CodeFailed},
 	} {
 		got := workerReading(t, c.text, "load", "--database-url", url, "--orders-file", "-")
 		require.Equal(t, c.code, got.code, "%s: %s", name, got.stderr)
 		require.Contains(t, got.stderr, c.want, name)
 	}
 	got := worker(t, "load", "--database-url", url, "--orders-file", filepath.Join(t.TempDir(), "none"))
-	require.Equal(t, codeUsage, got.code)
+	require.Equal(t, cli.CodeUsage, got.code)
 	require.Contains(t, got.stderr, "name a CSV file")
 }

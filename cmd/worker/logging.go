@@ -7,6 +7,8 @@ import (
 	"log/slog"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rowlock/rowlock/internal/cli"
 )
 
 type logOptions struct{ format, level string }
@@ -20,7 +22,7 @@ func (o *logOptions) flags(cmd *cobra.Command, level string) {
 func (o *logOptions) logger(w io.Writer) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(o.level)); err != nil {
-		return nil, usagef("--log-level is %q, not debug, info, warn or error", o.level)
+		return nil, cli.Usagef("--log-level is %q, not debug, info, warn or error", o.level)
 	}
 	options := &slog.HandlerOptions{Level: level}
 	switch o.format {
@@ -29,5 +31,5 @@ func (o *logOptions) logger(w io.Writer) (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, options)), nil
 	}
-	return nil, usagef("--log-format is %q, neither text nor json", o.format)
+	return nil, cli.Usagef("--log-format is %q, neither text nor json", o.format)
 }

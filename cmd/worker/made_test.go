@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/internal/pgtest"
 )
 
@@ -27,7 +28,7 @@ func TestMadeOrdersIncludeThePeculiarOnes(t *testing.T) {
 		`SELECT count(*) FROM orders WHERE customer_email LIKE '%@refused.example'`))
 
 	got = load("7")
-	require.Equal(t, codeFailed, got.code)
+	require.Equal(t, cli.CodeFailed, got.code)
 	require.Contains(t, got.stderr, "give another --seed")
 	require.Zero(t, load("8").code)
 	require.Equal(t, 118, value[int](t, db, `SELECT count(*) FROM orders`))

@@ -6,6 +6,8 @@ import (
 	"context"
 	"io"
 	"os"
+
+	"github.com/rowlock/rowlock/internal/cli"
 )
 
 func main() {
@@ -14,15 +16,6 @@ func main() {
 
 // run is the program without its process: it returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	began := false // parsing is over: an error is not one of usage any more
-	root := newRoot(&began)
-	root.SetArgs(args)
-	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	cmd, err := root.ExecuteContextC(ctx)
-	if err != nil && !began {
-		err = usagef("%w; see %q", err, cmd.CommandPath()+" --help")
-	}
-	return conclude(cmd, err)
+	program := cli.Program{Root: newRoot(), Twin: twin}
+	return program.Run(ctx, args, stdin, stdout, stderr)
 }

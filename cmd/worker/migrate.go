@@ -10,11 +10,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/migrations"
 )
 
 func newMigrate() *cobra.Command {
-	var database database
+	database := cli.Database{Name: programName}
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Makes or updates the tables of the queue and the shop",
@@ -24,9 +25,9 @@ wait for each other. The tables are made in the first schema of the search_path.
 		Example: "  worker migrate --database-url postgres://user:password@host:5432/database",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, release := interruptible(cmd.Context())
+			ctx, release := cli.Interruptible(cmd.Context())
 			defer release()
-			db, err := database.open(ctx)
+			db, err := database.Open(ctx)
 			if err != nil {
 				return err
 			}
@@ -34,7 +35,7 @@ wait for each other. The tables are made in the first schema of the search_path.
 			return migrate(ctx, db, cmd.OutOrStdout())
 		},
 	}
-	database.flags(cmd)
+	database.Flags(cmd.Flags())
 	return cmd
 }
 

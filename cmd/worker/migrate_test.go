@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/internal/pgtest"
 )
 
@@ -34,11 +35,11 @@ func TestOldTablesAreRefused(t *testing.T) {
 		{"report", "--dir", t.TempDir()},
 	} {
 		got := worker(t, append(args, "--database-url", pgtest.URL(empty))...)
-		require.Equal(t, codeFailed, got.code)
+		require.Equal(t, cli.CodeFailed, got.code)
 		require.Contains(t, got.stderr, `the tables of the queue are missing: run "worker migrate"`)
 
 		got = worker(t, append(args, "--database-url", pgtest.URL(old))...)
-		require.Equal(t, codeFailed, got.code)
+		require.Equal(t, cli.CodeFailed, got.code)
 		require.Regexp(t, `the tables of the shop are of version \d+, and \d+ is needed: `+
 			`run "worker migrate"`, got.stderr)
 	}

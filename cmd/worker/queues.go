@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/queue"
 )
 
@@ -18,7 +19,7 @@ func parseQueues(text string) (queues []queue.Queue, err error) {
 		name, number, ok := strings.Cut(strings.TrimSpace(part), ":")
 		slots, bad := strconv.Atoi(number)
 		if !ok || name == "" || bad != nil || slots < 1 {
-			return nil, usagef("--queues (QUEUES): %q is not name:slots with at least 1 slot; "+
+			return nil, cli.Usagef("--queues (QUEUES): %q is not name:slots with at least 1 slot; "+
 				"an example is %s", part, defaultQueues)
 		}
 		queues = append(queues, queue.Queue{Name: name, Slots: slots})

@@ -10,11 +10,13 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rowlock/rowlock/internal/cli"
 )
 
 func newReport() *cobra.Command {
 	var (
-		database  database
+		database  cli.Database
 		dir       string
 		exportDir string
 		asJSON    bool
@@ -33,11 +35,11 @@ It may be asked while work goes on: what is still under way is no problem then.`
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dir == "" {
-				return usagef("no folder is named: give --dir, the one of \"worker sandbox\"")
+				return cli.Usagef("no folder is named: give --dir, the one of \"worker sandbox\"")
 			}
-			ctx, release := interruptible(cmd.Context())
+			ctx, release := cli.Interruptible(cmd.Context())
 			defer release()
-			db, err := database.openMigrated(ctx)
+			db, err := openMigrated(ctx, &database)
 			if err != nil {
 				return err
 			}
@@ -45,7 +47,7 @@ It may be asked while work goes on: what is still under way is no problem then.`
 			return report(ctx, cmd, &books{db: db, sandbox: dir, exportDir: exportDir}, asJSON)
 		},
 	}
-	database.flags(cmd)
+	database.Flags(cmd.Flags())
 	f := cmd.Flags()
 	f.StringVar(&dir, "dir", "", "the sandbox's `folder`")
 	f.StringVar(&exportDir, "export-dir", ".", "the worker's export `folder`")

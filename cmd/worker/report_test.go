@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/rowlock/rowlock/internal/cli"
 )
 
 // keys returns the names in a JSON object and in the objects within it.
@@ -68,7 +70,7 @@ func TestReportFindsWhatDoesNotAddUp(t *testing.T) {
 	}
 	s.chargeAgain()
 	got = report()
-	require.Equal(t, codeFailed, got.code)
+	require.Equal(t, cli.CodeFailed, got.code)
 	for _, want := range []string{
 		`problem: order R1-\d+ \(id \d+\) is of \d+ \w+, but \d+ \w+ were charged`,
 		`problem: order R1-\d+ \(id \d+\) is placed, and no job is left to process it`,
@@ -114,6 +116,6 @@ func TestReportForPeople(t *testing.T) {
 	require.Contains(t, got.stdout, "Orders   5: 0 processed, 0 payment failed, 0 missing, 0 rejected")
 
 	got = spawn(t, s.env, "report", "--dir", t.TempDir()).outcome()
-	require.Equal(t, codeFailed, got.code)
+	require.Equal(t, cli.CodeFailed, got.code)
 	require.Contains(t, got.stderr, "a sandbox's folder?")
 }

@@ -3,10 +3,12 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 )
 
-func newRoot(began *bool) *cobra.Command {
+func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "worker",
 		Short: "Runs the shop's jobs: orders, mails and exports",
@@ -25,21 +27,27 @@ A flag that is not given takes its value from the environment variable that is
 named behind it in brackets. An empty variable is as good as none.`,
 		Example: `  worker demo
   worker demo --orders 2000 --exit --json`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if err := readTwins(cmd); err != nil {
-				return err
-			}
-			*began = true
-			return nil
-		},
 	}
 	root.AddCommand(newDemo(), newRun(), newMigrate(), newHealth(), newSandbox(), newLoad(),
 		newExport(), newReport())
 	for _, cmd := range root.Commands() {
-		nameTwins(cmd)
 		cmd.Long += "\n\n" + exitCodes(cmd)
 	}
 	return root
+}
+
+// twin returns the environment variable that a flag is read from. What other
+// programs know, or "worker sandbox" prints, has its usual name; the rest is marked
+// as ours.
+func twin(flag string) string {
+	name := strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	switch flag {
+	case "addr":
+		return "HEALTH_ADDR"
+	case "database-url", "queues", "gateway-url", "gateway-token", "smtp-url", "mail-from",
+		"mail-to", "export-dir", "export-url", "health-addr", "shutdown-timeout",
+		"log-format", "log-level", "sentry-dsn", "gateway-port", "smtp-port":
+		return name
+	}
+	return "ROWLOCK_" + name
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowlock/rowlock/exports"
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/queue"
 )
 
@@ -23,7 +24,7 @@ import (
 const defaultMailFrom = "shop@rowlock.example"
 
 type runOptions struct {
-	database        database
+	database        cli.Database
 	queues          string
 	shop            shopPlan
 	healthAddr      string
@@ -67,7 +68,7 @@ matter) and /readyz (jobs are claimed).`,
 		},
 	}
 	f := cmd.Flags()
-	o.database.flags(cmd)
+	o.database.Flags(cmd.Flags())
 	f.StringVar(&o.queues, "queues", defaultQueues, "`name:slots` of each queue to work")
 	f.StringVar(&o.shop.gatewayURL, "gateway-url", "", "`URL` of the payment gateway")
 	f.StringVar(&o.shop.gatewayToken, "gateway-token", "", "bearer `token` for the payment gateway")
@@ -91,8 +92,8 @@ func (o *runOptions) run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	if o.shutdownTimeout <= 0 {
-		return usagef("--shutdown-timeout (SHUTDOWN_TIMEOUT) is %v: give one above 0, such as 25s",
-			o.shutdownTimeout)
+		return cli.Usagef("--shutdown-timeout (SHUTDOWN_TIMEOUT) is %v: "+
+			"give one above 0, such as 25s", o.shutdownTimeout)
 	}
 	ctx, drain := context.WithCancel(ctx)
 	defer drain()
@@ -115,8 +116,8 @@ func (o *runOptions) open(
 		return err
 	}
 	defer func() { err = errors.Join(err, shop.close()) }()
-	o.database.conns = connsFor(queues)
-	db, err := o.database.openMigrated(ctx)
+	o.database.Conns = connsFor(queues)
+	db, err := openMigrated(ctx, &o.database)
 	if err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func (o *runOptions) open(
 // wrongSetting makes what a Worker refuses in its fields an error of usage.
 func wrongSetting(err error) error {
 	if bad, ok := errors.AsType[*queue.InvalidError](err); ok {
-		return usagef("--queues (QUEUES): %s %s", bad.Field, bad.Reason)
+		return cli.Usagef("--queues (QUEUES): %s %s", bad.Field, bad.Reason)
 	}
 	return err
 }

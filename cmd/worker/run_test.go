@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/internal/pgtest"
 	"github.com/rowlock/rowlock/internal/sandbox"
 )
@@ -33,27 +34,27 @@ func TestRunRefusesToStartOnWrongSettings(t *testing.T) {
 		flag, is, want string
 		code           int
 	}{
-		{"--database-url", "postgres://127.0.0.1:1/x", "worker: ", codeNoDatabase},
-		{"--database-url", "mysql://127.0.0.1/x", "--database-url (DATABASE_URL)", codeUsage},
-		{"--database-url", empty, "worker migrate", codeFailed},
-		{"--gateway-url", "", "give --gateway-url, or set GATEWAY_URL", codeUsage},
-		{"--gateway-url", "ftp://x", "GATEWAY_URL", codeUsage},
-		{"--smtp-url", "", "give --smtp-url, or set SMTP_URL", codeUsage},
-		{"--smtp-url", "http://x", "SMTP_URL", codeUsage},
-		{"--mail-from", "nobody", "MAIL_FROM", codeUsage},
-		{"--export-dir", filepath.Join(t.TempDir(), "none"), "create it", codeUsage},
-		{"--export-dir", file, "EXPORT_DIR", codeUsage},
-		{"--export-url", "://", "EXPORT_URL", codeUsage},
-		{"--health-addr", taken.Addr().String(), "is taken: stop what listens there", codeFailed},
-		{"--health-addr", "nowhere", "HEALTH_ADDR", codeUsage},
-		{"--queues", "default", "QUEUES", codeUsage},
-		{"--queues", "default:0", "QUEUES", codeUsage},
-		{"--queues", "default:x", "QUEUES", codeUsage},
-		{"--queues", "default:1,default:2", "default", codeUsage},
-		{"--queues", "no queue:2", "QUEUES", codeUsage},
-		{"--shutdown-timeout", "-1s", "SHUTDOWN_TIMEOUT", codeUsage},
-		{"--log-format", "xml", "log-format", codeUsage},
-		{"--log-level", "loud", "log-level", codeUsage},
+		{"--database-url", "postgres://127.0.0.1:1/x", "worker: ", cli.CodeNoDatabase},
+		{"--database-url", "mysql://127.0.0.1/x", "--database-url (DATABASE_URL)", cli.CodeUsage},
+		{"--database-url", empty, "worker migrate", cli.CodeFailed},
+		{"--gateway-url", "", "give --gateway-url, or set GATEWAY_URL", cli.CodeUsage},
+		{"--gateway-url", "ftp://x", "GATEWAY_URL", cli.CodeUsage},
+		{"--smtp-url", "", "give --smtp-url, or set SMTP_URL", cli.CodeUsage},
+		{"--smtp-url", "http://x", "SMTP_URL", cli.CodeUsage},
+		{"--mail-from", "nobody", "MAIL_FROM", cli.CodeUsage},
+		{"--export-dir", filepath.Join(t.TempDir(), "none"), "create it", cli.CodeUsage},
+		{"--export-dir", file, "EXPORT_DIR", cli.CodeUsage},
+		{"--export-url", "://", "EXPORT_URL", cli.CodeUsage},
+		{"--health-addr", taken.Addr().String(), "is taken: stop what listens there", cli.CodeFailed},
+		{"--health-addr", "nowhere", "HEALTH_ADDR", cli.CodeUsage},
+		{"--queues", "default", "QUEUES", cli.CodeUsage},
+		{"--queues", "default:0", "QUEUES", cli.CodeUsage},
+		{"--queues", "default:x", "QUEUES", cli.CodeUsage},
+		{"--queues", "default:1,default:2", "default", cli.CodeUsage},
+		{"--queues", "no queue:2", "QUEUES", cli.CodeUsage},
+		{"--shutdown-timeout", "-1s", "SHUTDOWN_TIMEOUT", cli.CodeUsage},
+		{"--log-format", "xml", "log-format", cli.CodeUsage},
+		{"--log-level", "loud", "log-level", cli.CodeUsage},
 	} {
 		args := []string{"run"}
 		for flag, value := range good {
@@ -84,7 +85,7 @@ func TestHealthAnswersWhatTheWorkerSays(t *testing.T) {
 	addr := probe.Addr().String()
 	require.NoError(t, probe.Close())
 	got := worker(t, "health", "--addr", addr)
-	require.Equal(t, codeFailed, got.code)
+	require.Equal(t, cli.CodeFailed, got.code)
 	require.Contains(t, got.stderr, "worker: ")
 
 	s := newShopOfProcesses(t)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/internal/sandbox"
 )
 
@@ -56,21 +57,21 @@ are refused for good.`,
 }
 
 func serveSandbox(cmd *cobra.Command, dir string, options sandbox.Options) error {
-	ctx, release := interruptible(cmd.Context())
+	ctx, release := cli.Interruptible(cmd.Context())
 	defer release()
 	if dir == "" {
-		return usagef("no folder is named: give --dir, the folder to remember in")
+		return cli.Usagef("no folder is named: give --dir, the folder to remember in")
 	}
 	for flag, port := range map[string]int{
 		"--gateway-port (GATEWAY_PORT)": options.GatewayPort,
 		"--smtp-port (SMTP_PORT)":       options.SMTPPort,
 	} {
 		if port < 0 || port > 65535 {
-			return usagef("%s is %d, not from 0 to 65535", flag, port)
+			return cli.Usagef("%s is %d, not from 0 to 65535", flag, port)
 		}
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return usagef("--dir: %w; name a folder whose parent is there", err)
+		return cli.Usagef("--dir: %w; name a folder whose parent is there", err)
 	}
 	s, err := sandbox.Start(ctx, dir, options)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/rowlock/rowlock/internal/cli"
 )
 
 func TestSandboxPrintsOneLineAndServesUntilItIsStopped(t *testing.T) {
@@ -19,7 +21,7 @@ func TestSandboxPrintsOneLineAndServesUntilItIsStopped(t *testing.T) {
 		first.stdout.String())
 
 	got := worker(t, "sandbox", "--dir", dir)
-	require.Equal(t, codeFailed, got.code)
+	require.Equal(t, cli.CodeFailed, got.code)
 	require.Contains(t, got.stderr, "is in use by another sandbox")
 	require.Empty(t, got.stdout)
 
@@ -40,11 +42,11 @@ func TestSandboxNeedsItsPortsAndFolder(t *testing.T) {
 	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
 	for _, flag := range []string{"--gateway-port", "--smtp-port"} {
 		got := worker(t, "sandbox", "--dir", t.TempDir(), flag, port)
-		require.Equal(t, codeFailed, got.code)
+		require.Equal(t, cli.CodeFailed, got.code)
 		require.Contains(t, got.stderr, "port "+port+" is taken")
 		require.Empty(t, got.stdout)
 	}
 	got := worker(t, "sandbox", "--dir", filepath.Join(t.TempDir(), "no", "such"))
-	require.Equal(t, codeUsage, got.code)
+	require.Equal(t, cli.CodeUsage, got.code)
 	require.Contains(t, got.stderr, "name a folder whose parent is there")
 }

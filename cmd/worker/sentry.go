@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/getsentry/sentry-go"
+
+	"github.com/rowlock/rowlock/internal/cli"
 )
 
 // sentryPatience is how long the program waits at its end for what is not sent yet.
@@ -20,7 +22,7 @@ type sentryTracker struct{ client *sentry.Client }
 func newSentryTracker(dsn string) (*sentryTracker, error) {
 	client, err := sentry.NewClient(sentry.ClientOptions{Dsn: dsn})
 	if err != nil {
-		return nil, usagef("--sentry-dsn (SENTRY_DSN) is no DSN such as "+
+		return nil, cli.Usagef("--sentry-dsn (SENTRY_DSN) is no DSN such as "+
 			"https://key@sentry.example.com/1: %w", err)
 	}
 	return &sentryTracker{client}, nil

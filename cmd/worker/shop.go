@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/jobs"
 	"github.com/rowlock/rowlock/orders"
 	"github.com/rowlock/rowlock/queue"
@@ -42,13 +43,13 @@ func (p *shopPlan) open() (*shop, error) {
 		return nil, err
 	}
 	if p.smtpURL == "" {
-		return nil, usagef("no mail server is named: give --smtp-url, or set SMTP_URL, " +
+		return nil, cli.Usagef("no mail server is named: give --smtp-url, or set SMTP_URL, " +
 			`to a URL such as smtp://user:password@mail.example.com:587; ` +
 			`"worker sandbox" prints one`)
 	}
 	mail, err := newSMTPMailer(p.smtpURL, p.mailFrom)
 	if err != nil {
-		return nil, usagef("--smtp-url (SMTP_URL), --mail-from (MAIL_FROM): %w", err)
+		return nil, cli.Usagef("--smtp-url (SMTP_URL), --mail-from (MAIL_FROM): %w", err)
 	}
 	link, err := p.link()
 	if err != nil {
@@ -78,12 +79,13 @@ func (s *shop) close() error {
 
 func checkGatewayURL(text string) error {
 	if text == "" {
-		return usagef("no payment gateway is named: give --gateway-url, or set GATEWAY_URL, " +
+		return cli.Usagef("no payment gateway is named: give --gateway-url, or set GATEWAY_URL, " +
 			`to a URL such as https://pay.example.com/v1; "worker sandbox" prints one`)
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return usagef("--gateway-url (GATEWAY_URL) is no URL such as https://pay.example.com/v1")
+		return cli.Usagef("--gateway-url (GATEWAY_URL) is no URL " +
+			"such as https://pay.example.com/v1")
 	}
 	return nil
 }
@@ -97,7 +99,7 @@ func (p *shopPlan) link() (*url.URL, error) {
 	}
 	u, err := url.Parse(p.exportURL)
 	if err != nil || u.Scheme == "" {
-		return nil, usagef("--export-url (EXPORT_URL) is no URL such as " +
+		return nil, cli.Usagef("--export-url (EXPORT_URL) is no URL such as " +
 			"https://shop.example.com/exports")
 	}
 	return u, nil
@@ -107,11 +109,11 @@ func (p *shopPlan) link() (*url.URL, error) {
 func openExportDir(path string) (*os.Root, error) {
 	dir, err := os.OpenRoot(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, usagef("the export folder %s does not exist: create it, "+
+		return nil, cli.Usagef("the export folder %s does not exist: create it, "+
 			"or name another by --export-dir (EXPORT_DIR)", path)
 	}
 	if err != nil {
-		return nil, usagef("--export-dir (EXPORT_DIR): %w", err)
+		return nil, cli.Usagef("--export-dir (EXPORT_DIR): %w", err)
 	}
 	probe := fmt.Sprintf(".worker-%d-%x", os.Getpid(), rand.Uint64())
 	file, err := dir.OpenFile(probe, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -119,9 +121,9 @@ func openExportDir(path string) (*os.Root, error) {
 		err = errors.Join(file.Close(), dir.Remove(probe))
 	}
 	if err != nil {
-		return nil, usage(errors.Join(fmt.Errorf("the export folder %s cannot be written: %w; "+
-			"give yourself the right to, or name another by --export-dir (EXPORT_DIR)", path, err),
-			dir.Close()))
+		err = cli.Usagef("the export folder %s cannot be written: %w; "+
+			"give yourself the right to, or name another by --export-dir (EXPORT_DIR)", path, err)
+		return nil, errors.Join(err, dir.Close())
 	}
 	return dir, nil
 }

@@ -3,10 +3,11 @@
 package main
 
 import (
-	"context"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/rowlock/rowlock/internal/cli"
 )
 
 // obey returns what f returns. At the first signal it calls drain, which asks f to
@@ -30,18 +31,7 @@ func obey(f func() error, drain, hurry func()) error {
 		case 2:
 			hurry()
 		default:
-			return errInterrupted
+			return cli.ErrInterrupted
 		}
-	}
-}
-
-// interruptible returns a context that ends at the first signal; the next one ends
-// the process.
-func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, release := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	stop := context.AfterFunc(ctx, release)
-	return ctx, func() {
-		stop()
-		release()
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/internal/pgtest"
 	"github.com/rowlock/rowlock/internal/sandbox"
 	"github.com/rowlock/rowlock/orders"
@@ -138,7 +139,7 @@ func TestThirdSignalEndsTheProcess(t *testing.T) {
 	receive(t, gateway.gone)
 	w.signal(os.Interrupt)
 	got := w.outcome()
-	require.Equal(t, codeInterrupted, got.code, got.stderr)
+	require.Equal(t, cli.CodeInterrupted, got.code, got.stderr)
 	require.Contains(t, got.stderr, "worker: interrupted\n")
 	require.Equal(t, 2, value[int](t, db, `SELECT count(*) FROM jobs WHERE state = 'running'`),
 		"for another worker to find")

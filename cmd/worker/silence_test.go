@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/internal/pgtest"
 	"github.com/rowlock/rowlock/internal/sandbox"
 )
@@ -29,11 +30,11 @@ func TestErrorsAreOneLine(t *testing.T) {
 		want string
 		code int
 	}{
-		{[]string{"migrate"}, "no database is named: give --database-url", codeUsage},
-		{[]string{"migrate", "--database-url", "postgres://127.0.0.1:1/x"}, "start it, or", codeNoDatabase},
-		{[]string{"demo", "--database-url", "postgres://127.0.0.1:1/x"}, "start that", codeNoDatabase},
-		{[]string{"demo", "--out", "no/such/folder"}, "name a folder in one that is there", codeUsage},
-		{[]string{"run"}, "no payment gateway is named", codeUsage},
+		{[]string{"migrate"}, "no database is named: give --database-url", cli.CodeUsage},
+		{[]string{"migrate", "--database-url", "postgres://127.0.0.1:1/x"}, "start it, or", cli.CodeNoDatabase},
+		{[]string{"demo", "--database-url", "postgres://127.0.0.1:1/x"}, "start that", cli.CodeNoDatabase},
+		{[]string{"demo", "--out", "no/such/folder"}, "name a folder in one that is there", cli.CodeUsage},
+		{[]string{"run"}, "no payment gateway is named", cli.CodeUsage},
 	} {
 		got := spawn(t, []string{"TMPDIR=" + t.TempDir()}, c.args...).outcome()
 		require.Equal(t, c.code, got.code, "%q: %s", c.args, got.stderr)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/internal/localpg"
 	"github.com/rowlock/rowlock/internal/sandbox"
 	"github.com/rowlock/rowlock/migrations"
@@ -86,9 +87,9 @@ func (s *stage) makeFolder(context.Context) (err error) {
 	}
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return usagef("--out: %s holds an earlier demo: name a new folder", s.dir)
+		return cli.Usagef("--out: %s holds an earlier demo: name a new folder", s.dir)
 	case err != nil:
-		return usagef("--out: %w; "+
+		return cli.Usagef("--out: %w; "+
 			"name a folder in one that is there and that you may write to", err)
 	}
 	fmt.Fprintln(s.progress, "files:", s.dir)
@@ -120,7 +121,7 @@ func (s *stage) openDatabase(ctx context.Context) (err error) {
 	s.server, err = localpg.Start(ctx, localpg.Options{URL: s.options.databaseURL})
 	if err != nil {
 		if ctx.Err() == nil {
-			err = noDatabase(err)
+			err = cli.NoDatabase(err)
 		}
 		return err
 	}
@@ -130,11 +131,11 @@ func (s *stage) openDatabase(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	database := database{url: s.server.URL, conns: connsFor(queues)}
+	database := cli.Database{Name: programName, URL: s.server.URL, Conns: connsFor(queues)}
 	if !s.server.Throwaway {
-		database.schema = demoSchema
+		database.Schema = demoSchema
 	}
-	if s.db, err = database.open(ctx); err != nil {
+	if s.db, err = database.Open(ctx); err != nil {
 		return err
 	}
 	s.onClose(func() error { s.db.Close(); return nil })

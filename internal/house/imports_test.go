@@ -37,11 +37,13 @@ var mayImport = map[string][]string{
 
 	"cmd/worker": {anything},
 	"cmd/rowlock": {
-		pgx, cobra, module + "/queue", module + "/migrations",
-		module + "/internal/localpg",
+		pgx, cobra, module + "/queue", module + "/migrations", module + "/internal/cli",
 	},
 	"examples": {pgx, module + "/queue", module + "/migrations"},
 
+	"internal/cli": {
+		pgx, cobra, "github.com/spf13/pflag", module + "/migrations", module + "/internal/localpg",
+	},
 	"internal/localpg":        {pgx},
 	"internal/localpg/withpg": {module + "/internal/localpg"},
 	"internal/pgtest": {
