@@ -3,7 +3,6 @@
 package queue
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,14 +14,14 @@ import (
 )
 
 const (
-	chunkRows  = 1000
+	chunkRows  = 5000
 	chunkBytes = 4 << 20
 	maxInvalid = 100 // bad jobs that are named before a batch gives up
 )
 
 // InsertBatch stores all of jobs or none, in their order, and answers for each
-// at its place. It takes jobs as they come, never holding all of them. No jobs
-// is no error.
+// at its place. It takes jobs as they come and holds at most 5,000 of them, or
+// 4 MB of arguments. No jobs is no error.
 //
 // jobs is any iterator; [Each] makes one of a slice. An error that it yields
 // ends the batch and is returned. Bad jobs are returned as an [InvalidError]
@@ -31,7 +30,7 @@ const (
 // outlives such errors. A [DB] that is none of pgx's needs a Begin like theirs.
 //
 // Two batches with the same Unique keys wait for each other. If their keys are in
-// another order and either has more than 1,000 jobs, they may deadlock: then
+// another order and either has more than 5,000 jobs, they may deadlock: then
 // Postgres has one of them fail with SQLSTATE 40P01.
 func (c *Client) InsertBatch(
 	ctx context.Context, db DB, jobs iter.Seq2[Args, error],
@@ -149,11 +148,10 @@ SELECT kind, queue, priority, max_attempts, args, unique_key,
 ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL DO NOTHING
 RETURNING id, kind, unique_key`
 
-// insertChunk stores entries, which are few enough for one statement. One that is nil
-// is to be left out.
+// insertChunk stores entries, which are few enough to be held at once. One that is
+// nil is to be left out.
 func insertChunk(ctx context.Context, tx pgx.Tx, entries []*entry) ([]Insertion, error) {
-	kept := slices.DeleteFunc(slices.Clone(entries), func(e *entry) bool { return e == nil })
-	ids, err := sendChunk(ctx, tx, kept)
+	ids, err := storeChunk(ctx, tx, entries)
 	if err != nil {
 		return nil, fmt.Errorf("insert batch: %w", err)
 	}
@@ -176,6 +174,38 @@ func insertChunk(ctx context.Context, tx pgx.Tx, entries []*entry) ([]Insertion,
 	return made, nil
 }
 
+// storeChunk stores all of entries but those that are nil and those whose key is
+// held, and returns the new ids by identity, ascending.
+func storeChunk(
+	ctx context.Context, tx pgx.Tx, entries []*entry,
+) (map[identity][]int64, error) {
+	var plain, keyed []*entry
+	for _, e := range entries {
+		switch {
+		case e == nil:
+		case e.unique == nil:
+			plain = append(plain, e)
+		default:
+			keyed = append(keyed, e)
+		}
+	}
+	ids := make(map[identity][]int64)
+	if len(plain) >= copyLeast {
+		copied, err := copyPlain(ctx, tx, plain)
+		if err != nil {
+			return nil, err
+		}
+		if copied != nil {
+			ids[identity{}], plain = copied, nil
+		}
+	}
+	rest := append(keyed, plain...)
+	if len(rest) == 0 {
+		return ids, nil
+	}
+	return ids, sendChunk(ctx, tx, rest, ids)
+}
+
 // identity is what tells the rows that a chunk's statement returns apart. Those
 // without a key are alike: they get their ids in order.
 type identity struct {
@@ -189,10 +219,10 @@ func (e *entry) identity() identity {
 	return identity{e.kind, *e.unique}
 }
 
-// sendChunk sends the statement and returns the new ids by identity, ascending.
+// sendChunk sends the statement and adds the new ids to ids, ascending.
 func sendChunk(
-	ctx context.Context, tx pgx.Tx, entries []*entry,
-) (map[identity][]int64, error) {
+	ctx context.Context, tx pgx.Tx, entries []*entry, ids map[identity][]int64,
+) error {
 	n := len(entries)
 	kinds, queues, args := make([]string, n), make([]string, n), make([]string, n)
 	priorities, attempts := make([]int16, n), make([]int16, n)
@@ -202,24 +232,18 @@ func sendChunk(
 		priorities[i], attempts[i] = e.priority, e.maxAttempts
 		times[i], delays[i] = e.runAt, e.delay
 	}
-	rows, err := tx.Query(ctx, insertChunkSQL,
+	rows, _ := tx.Query(ctx, insertChunkSQL, // ForEachRow returns its error
 		kinds, queues, priorities, attempts, args, keys, times, delays)
-	if err != nil {
-		return nil, err
-	}
-	ids := make(map[identity][]int64)
 	var (
 		id     int64
 		kind   string
 		unique *string
 	)
-	_, err = pgx.ForEachRow(rows, []any{&id, &kind, &unique}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id, &kind, &unique}, func() error {
 		key := (&entry{kind: kind, unique: unique}).identity()
 		ids[key] = append(ids[key], id)
 		return nil
 	})
-	for _, list := range ids {
-		slices.SortFunc(list, cmp.Compare[int64])
-	}
-	return ids, err
+	slices.Sort(ids[identity{}]) // a key has one
+	return err
 }

@@ -221,3 +221,37 @@ func (c *Client) Stats(ctx context.Context, db DB) ([]QueueStats, error) {
 	}
 	return stats, nil
 }
+
+// A WorkerRow is a [Worker] that lives, in whichever process, as its last heartbeat
+// left it.
+type WorkerRow struct {
+	Name      string   // as in [JobRow]
+	Queues    []string // that it works
+	Slots     int      // how many jobs it can run at once
+	Running   int      // how many it ran
+	StartedAt time.Time
+	Silent    time.Duration // since the heartbeat; there is one each second
+}
+
+const workersSQL = `-- queue.workers
+SELECT name, queues, slots, running, started_at,
+       greatest(extract(epoch FROM clock_timestamp() - beat_at), 0)::float8
+  FROM workers
+ WHERE state = 'live'
+ ORDER BY name, id`
+
+// Workers returns the Workers that live, by name. One that has died is among them
+// until another finds that out.
+func (c *Client) Workers(ctx context.Context, db DB) ([]WorkerRow, error) {
+	rows, _ := db.Query(ctx, workersSQL) // CollectRows returns its error
+	workers, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (w WorkerRow, err error) {
+		var silent float64
+		err = row.Scan(&w.Name, &w.Queues, &w.Slots, &w.Running, &w.StartedAt, &silent)
+		w.Silent = time.Duration(silent * float64(time.Second))
+		return w, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("workers: %w", err)
+	}
+	return workers, nil
+}
