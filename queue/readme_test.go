@@ -1,7 +1,9 @@
 package queue_test
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -45,6 +47,35 @@ func TestQueriesOfTheDocsRun(t *testing.T) {
 		}
 	}
 }
+
+// What psql prints is what the page says, but for blanks at the ends of lines.
+func TestSessionOfTheDocsIsWhatPsqlPrints(t *testing.T) {
+	t.Parallel()
+	psql, err := exec.LookPath("psql")
+	if err != nil {
+		t.Skip("the session is one in psql, and no psql is in the PATH")
+	}
+	for _, block := range blocks(t, "docs/sql.md", "psql") {
+		db := pgtest.New(t)
+		var printed strings.Builder
+		for line := range strings.Lines(block) {
+			statement, ok := strings.CutPrefix(strings.TrimSpace(line), "=> ")
+			if !ok {
+				continue
+			}
+			cmd := exec.CommandContext(t.Context(), psql, "-X", "-v", "VERBOSITY=terse",
+				"-c", statement, pgtest.URL(db))
+			out, _ := cmd.CombinedOutput() // an error is printed, and may be what is meant
+			fmt.Fprintf(&printed, "=> %s\n%s", statement, out)
+			if strings.HasPrefix(string(out), "ERROR") {
+				printed.WriteString("\n") // as psql does after a table
+			}
+		}
+		require.Equal(t, block, blanksAtEnds.ReplaceAllString(printed.String(), ""))
+	}
+}
+
+var blanksAtEnds = regexp.MustCompile(`(?m) +$`)
 
 // The README's program is the package's first example, letter by letter.
 func TestProgramOfTheReadmeIsAnExample(t *testing.T) {
