@@ -2,7 +2,6 @@ package house
 
 import (
 	"go/ast"
-	"go/token"
 	"path"
 	"slices"
 	"strings"
@@ -68,36 +67,83 @@ func TestExportedNamesAreDocumented(t *testing.T) {
 	}
 }
 
-// undocumented returns the exported names of a declaration that no comment
-// explains. The comment of a group counts for all in it.
-func undocumented(d ast.Decl) (names []*ast.Ident) {
+// maxQueueNames keeps package queue one that can be read in an evening.
+const maxQueueNames = 80
+
+func TestQueueHasFewNames(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, f := range files(t) {
+		if f.dir != "queue" || f.isTest {
+			continue
+		}
+		for _, d := range f.Decls {
+			for _, n := range exported(d) {
+				names = append(names, n.Name)
+			}
+		}
+	}
+	if len(names) > maxQueueNames {
+		t.Errorf("package queue exports %d names, and %d are allowed: "+
+			"leave one out, or move what needs only the public API to queue/<noun>\n%s",
+			len(names), maxQueueNames, strings.Join(names, " "))
+	}
+}
+
+// exported returns the names that a declaration exports: methods too, fields not.
+func exported(d ast.Decl) (names []*ast.Ident) {
 	switch d := d.(type) {
 	case *ast.FuncDecl:
-		method := d.Recv != nil
-		if d.Doc == nil && d.Name.IsExported() &&
-			(!method || ast.IsExported(receiver(d.Recv.List[0].Type))) {
+		if d.Recv == nil || ast.IsExported(receiver(d.Recv.List[0].Type)) {
 			names = append(names, d.Name)
 		}
 	case *ast.GenDecl:
-		if d.Doc != nil || d.Tok == token.IMPORT {
-			return nil
+		for _, spec := range d.Specs {
+			switch s := spec.(type) {
+			case *ast.TypeSpec:
+				names = append(names, s.Name)
+			case *ast.ValueSpec:
+				names = append(names, s.Names...)
+			}
+		}
+	}
+	return slices.DeleteFunc(names, func(n *ast.Ident) bool { return !n.IsExported() })
+}
+
+// undocumented returns the exported names of a declaration that no comment
+// explains. The comment of a group counts for all in it.
+func undocumented(d ast.Decl) (names []*ast.Ident) {
+	for _, n := range exported(d) {
+		if !documented(d, n) {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// documented reports whether a comment explains a name of a declaration.
+func documented(d ast.Decl, name *ast.Ident) bool {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		return d.Doc != nil
+	case *ast.GenDecl:
+		if d.Doc != nil {
+			return true
 		}
 		for _, spec := range d.Specs {
 			switch s := spec.(type) {
 			case *ast.TypeSpec:
-				if s.Doc == nil && s.Name.IsExported() {
-					names = append(names, s.Name)
+				if s.Name == name {
+					return s.Doc != nil
 				}
 			case *ast.ValueSpec:
-				for _, n := range s.Names {
-					if s.Doc == nil && s.Comment == nil && n.IsExported() {
-						names = append(names, n)
-					}
+				if slices.Contains(s.Names, name) {
+					return s.Doc != nil || s.Comment != nil
 				}
 			}
 		}
 	}
-	return names
+	return false
 }
 
 // receiver returns the name of a method's type.
