@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -25,7 +26,11 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m)
+	flag.Parse()
+	if reason := pgtest.Absent(); reason != nil {
+		skipExamples(reason)
+	}
+	goleak.VerifyTestMain(manual{m})
 }
 
 // Note is the job of most tests: a handler is told what it says.

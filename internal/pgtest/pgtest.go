@@ -15,6 +15,8 @@ package pgtest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -33,13 +35,28 @@ func New(t testing.TB) *pgxpool.Pool {
 	Server(t)
 	template, err := templateOnce()
 	require.NoError(t, err, "make the template of the test databases")
-	return open(t, template)
+	return lend(t, template)
+}
+
+// Open is [New] for an example, which has no testing.TB. Its owner is part of the
+// database's name; drop closes the pool and drops the database.
+func Open(owner string) (db *pgxpool.Pool, drop func() error, err error) {
+	s, err := serverOnce()
+	if err != nil {
+		return nil, nil, err
+	}
+	template, err := templateOnce()
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err = open(context.Background(), s.URL, template, owner)
+	return db, func() error { return errors.Join(closePool(db), remove(s.URL, db)) }, err
 }
 
 // Empty returns a pool on a new database without any tables.
 func Empty(t testing.TB) *pgxpool.Pool {
 	t.Helper()
-	return open(t, "template0")
+	return lend(t, "template0")
 }
 
 // URL returns the connection string of a pool that is from this package, for
@@ -48,39 +65,52 @@ func URL(db *pgxpool.Pool) string {
 	return db.Config().ConnString()
 }
 
-// open makes a copy of a template for the duration of the test.
-func open(t testing.TB, template string) *pgxpool.Pool {
+// lend opens a copy of a template for the duration of the test.
+func lend(t testing.TB, template string) *pgxpool.Pool {
 	t.Helper()
 	s := Server(t)
-	name, err := clone(t.Context(), s.URL, template, t.Name())
+	db, err := open(t.Context(), s.URL, template, t.Name())
 	require.NoError(t, err, "make a database for the test")
-
-	url := withDatabase(s.URL, name)
-	config, err := pgxpool.ParseConfig(url)
-	require.NoError(t, err)
-	config.MaxConns = connections
-	db, err := pgxpool.NewWithConfig(t.Context(), config)
-	require.NoError(t, err)
 	t.Cleanup(func() {
-		closePool(t, db)
+		if err := closePool(db); err != nil {
+			t.Error(err)
+		}
 		if t.Failed() && !s.Throwaway {
-			t.Logf("the test's database is kept: psql '%s'", url)
+			t.Logf("the test's database is kept: psql '%s'", URL(db))
 			return
 		}
-		// t.Context has ended by now.
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		defer cancel()
-		if err := drop(ctx, s.URL, name); err != nil {
+		if err := remove(s.URL, db); err != nil {
 			t.Errorf("drop the test's database: %v", err)
 		}
 	})
 	return db
 }
 
+// open makes a copy of a template, and a pool on it.
+func open(ctx context.Context, server, template, owner string) (*pgxpool.Pool, error) {
+	name, err := clone(ctx, server, template, owner)
+	if err != nil {
+		return nil, err
+	}
+	config, err := pgxpool.ParseConfig(withDatabase(server, name))
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = connections
+	return pgxpool.NewWithConfig(ctx, config)
+}
+
+// remove drops the database of a pool that is closed.
+func remove(server string, db *pgxpool.Pool) error {
+	// The context of a test has ended by now.
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return drop(ctx, server, db.Config().ConnConfig.Database)
+}
+
 // closePool closes a pool, which waits for connections that are still in use. A
 // test that forgot one should hear of it, not hang.
-func closePool(t testing.TB, db *pgxpool.Pool) {
-	t.Helper()
+func closePool(db *pgxpool.Pool) error {
 	closed := make(chan struct{})
 	go func() {
 		db.Close()
@@ -88,8 +118,9 @@ func closePool(t testing.TB, db *pgxpool.Pool) {
 	}()
 	select {
 	case <-closed:
+		return nil
 	case <-time.After(10 * time.Second):
-		t.Errorf("%d connections of pgtest.New's pool are still in use after the test: "+
+		return fmt.Errorf("%d connections of pgtest's pool are still in use after the test: "+
 			"release them, or end what uses them", db.Stat().AcquiredConns())
 	}
 }

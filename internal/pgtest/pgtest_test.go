@@ -72,6 +72,20 @@ func TestDatabaseIsDropped(t *testing.T) {
 	require.False(t, there, "database %s", name)
 }
 
+func TestOpenedDatabaseIsDropped(t *testing.T) {
+	t.Parallel()
+	s := Server(t)
+	db, drop, err := Open("ExampleClient_Insert")
+	require.NoError(t, err)
+	name := db.Config().ConnConfig.Database
+	require.Contains(t, name, "exampleclient_insert")
+	var jobs int
+	require.NoError(t, db.QueryRow(t.Context(), `SELECT count(*) FROM jobs`).Scan(&jobs))
+	require.NoError(t, drop())
+	_, err = pgx.Connect(t.Context(), withDatabase(s.URL, name))
+	require.ErrorContains(t, err, "3D000") // no such database
+}
+
 func TestHashSeesNamesAndContents(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}

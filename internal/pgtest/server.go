@@ -24,20 +24,29 @@ var serverOnce = sync.OnceValues(findServer)
 // needs more than one database. It skips the test where there is none.
 func Server(t testing.TB) *localpg.Server {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("needs a Postgres, and -short rules that out")
+	if reason := Absent(); reason != nil {
+		t.Skip(reason)
 	}
 	s, err := serverOnce()
-	if err == nil {
-		return s
-	}
-	_, absent := errors.AsType[*localpg.NotFoundError](err)
-	if !absent || required() {
+	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// Absent returns why tests that need a Postgres are skipped here, and nil where
+// they run, or fail for want of one. It is for a TestMain: an example cannot skip
+// itself.
+func Absent() error {
+	if testing.Short() {
+		return errors.New("needs a Postgres, and -short rules that out")
+	}
+	_, err := serverOnce()
+	if _, absent := errors.AsType[*localpg.NotFoundError](err); !absent || required() {
+		return nil
+	}
 	shoutOnce()
-	t.Skip(err)
-	return nil
+	return err
 }
 
 func findServer() (*localpg.Server, error) {
