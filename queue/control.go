@@ -14,7 +14,7 @@ SELECT outcome, coalesce(state, 'queued'), coalesce(holder, 0) FROM try_retry_jo
 // runs at least once more. It is for dead, cancelled and discarded jobs, and
 // for queued ones that are not due; any other is a [ConflictError]. So is a job
 // whose Unique key another live job holds by now. A job that is not there is
-// [ErrNotFound].
+// [ErrNotFound]. Neither error aborts a transaction.
 func (c *Client) Retry(ctx context.Context, db DB, id int64) error {
 	if _, err := try(ctx, db, "retry", retrySQL, id); err != nil {
 		return err
@@ -32,7 +32,7 @@ SELECT outcome, coalesce(state, 'queued'), coalesce(holder, 0) FROM try_cancel_j
 // wherever it runs and whether or not LISTEN works there. It is then cancelled
 // if the handler returns an error, and completed if it returns nil. Cancelling
 // twice is no error; a completed or discarded job is a [ConflictError], one that is
-// not there [ErrNotFound].
+// not there [ErrNotFound]. Neither error aborts a transaction.
 func (c *Client) Cancel(ctx context.Context, db DB, id int64) (State, error) {
 	return try(ctx, db, "cancel", cancelJobSQL, id)
 }
@@ -41,7 +41,8 @@ const deleteSQL = `-- queue.delete
 SELECT outcome, coalesce(state, 'queued'), coalesce(holder, 0) FROM try_delete_job($1)`
 
 // Delete removes a job and its failures for good, and frees its Unique key. A
-// running job is a [ConflictError], one that is not there [ErrNotFound].
+// running job is a [ConflictError], one that is not there [ErrNotFound]. Neither
+// error aborts a transaction.
 func (c *Client) Delete(ctx context.Context, db DB, id int64) error {
 	_, err := try(ctx, db, "delete", deleteSQL, id)
 	return err

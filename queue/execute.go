@@ -163,6 +163,9 @@ func (a *attempt) outOfTime(err error) error {
 	if a.timeout == defaultTimeout {
 		whose = ", the default for a handler without a Timeout method"
 	}
+	if matches(err, ErrTimeout) { // the handler returned the cause
+		return fmt.Errorf("%w (%v%s)", err, a.timeout, whose)
+	}
 	return fmt.Errorf("%w (%v%s): %w", ErrTimeout, a.timeout, whose, err)
 }
 

@@ -344,7 +344,7 @@ func TestTimeoutEndsTheContextAndIsAFailure(t *testing.T) {
 	failed := &queue.JobError{}
 	require.ErrorAs(t, receive(t, b.heard), &failed)
 	require.ErrorIs(t, failed, queue.ErrTimeout)
-	require.Contains(t, failed.Error(), "attempt ran out of time (20ms)")
+	require.Equal(t, "gave up: queue: attempt ran out of time (20ms)", failed.Err.Error(), "said once")
 	require.Equal(t, 1, b.untilJob(id, func(j *queue.JobRow) bool { return j.State == queue.StateQueued }).Attempt)
 }
 
