@@ -94,7 +94,7 @@ func newDemoRun(cmd *cobra.Command, o *demoOptions) *demoRun {
 		demoOptions: o,
 		stdin:       cmd.InOrStdin(), stdout: cmd.OutOrStdout(), stderr: stderr,
 		progress: newProgress(stderr),
-		stay:     !o.exit && isTerminal(stderr),
+		stay:     !o.exit && cli.IsTerminal(stderr),
 		account:  &account{Exports: []exportLine{}},
 	}
 	d.stage.options, d.stage.progress = o, d.progress

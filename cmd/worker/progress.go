@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -13,7 +12,8 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
-	"golang.org/x/term"
+
+	"github.com/rowlock/rowlock/internal/cli"
 )
 
 // linePause is how often a line is written at most, where there are no bars.
@@ -40,16 +40,10 @@ type meter struct {
 
 func newProgress(w io.Writer) *progress {
 	p := &progress{w: w, told: time.Now()}
-	if isTerminal(w) {
+	if cli.IsTerminal(w) {
 		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithWidth(60))
 	}
 	return p
-}
-
-// isTerminal says whether a person sits at w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // meter adds a count of what unit says.

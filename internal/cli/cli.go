@@ -41,9 +41,11 @@ func (p *Program) Run(
 	p.Root.SetIn(stdin)
 	p.Root.SetOut(stdout)
 	p.Root.SetErr(stderr)
+	p.Root.InitDefaultCompletionCmd()
+	refuseUnknown(p.Root)
 	cmd, err := p.Root.ExecuteContextC(ctx)
 	if err != nil && !began {
-		err = Usagef("%w; see %q", err, cmd.CommandPath()+" --help")
+		err = Usagef("%w; see %q", p.clearer(cmd, err), cmd.CommandPath()+" --help")
 	}
 	return p.conclude(cmd, err)
 }

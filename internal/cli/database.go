@@ -27,7 +27,7 @@ type Database struct {
 // Flags has the flag that names the database.
 func (d *Database) Flags(f *pflag.FlagSet) {
 	f.StringVar(&d.URL, "database-url", "",
-		"`URL` of the Postgres; or PGHOST, PGDATABASE, PGSERVICE name it")
+		"`URL` of the Postgres; else PGHOST and the like")
 }
 
 // Open returns a pool on a database that answers.

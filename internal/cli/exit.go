@@ -27,11 +27,16 @@ const (
 // An ExitError is an error with the code that the program ends with.
 type ExitError struct {
 	Code int
-	Err  error
+	Err  error // nil if it has been told
 }
 
 // Error is that of Err.
-func (e *ExitError) Error() string { return e.Err.Error() }
+func (e *ExitError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit code %d", e.Code)
+	}
+	return e.Err.Error()
+}
 
 // Unwrap returns Err.
 func (e *ExitError) Unwrap() error { return e.Err }
@@ -52,7 +57,20 @@ func (p *Program) conclude(cmd *cobra.Command, err error) int {
 	if err == nil {
 		return 0
 	}
-	cmd.PrintErrln(p.Root.Name() + ": " + oneLine(err))
+	exit, ok := errors.AsType[*ExitError](err)
+	if !ok || exit.Err != nil {
+		Tell(cmd, err)
+	}
+	return p.code(err)
+}
+
+// Tell writes on stderr, in one line, what went wrong. It is for what goes wrong
+// along the way; the error that a command returns is told anyway.
+func Tell(cmd *cobra.Command, err error) {
+	cmd.PrintErrln(cmd.Root().Name() + ": " + oneLine(err))
+}
+
+func (p *Program) code(err error) int {
 	if exit, ok := errors.AsType[*ExitError](err); ok {
 		return exit.Code
 	}

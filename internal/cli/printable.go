@@ -3,7 +3,9 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -41,6 +43,18 @@ func PrintableJSON(text string) string {
 		}
 	}
 	return b.String()
+}
+
+// PrintJSON writes v as JSON in one line, in a single write.
+func PrintJSON(w io.Writer, v any) error {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, PrintableJSON(b.String()))
+	return err
 }
 
 // acts reports whether a terminal may do something else with r than show it.

@@ -11,11 +11,13 @@ import (
 
 // nameTwins has the help of the flags of cmd and those below it name their twins.
 func (p *Program) nameTwins(cmd *cobra.Command) {
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+	add := func(f *pflag.Flag) {
 		if name := p.Twin(f.Name); name != "" && f.Name != "help" {
 			f.Usage += " [$" + name + "]"
 		}
-	})
+	}
+	cmd.LocalNonPersistentFlags().VisitAll(add)
+	cmd.PersistentFlags().VisitAll(add)
 	for _, c := range cmd.Commands() {
 		p.nameTwins(c)
 	}

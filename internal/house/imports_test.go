@@ -42,7 +42,8 @@ var mayImport = map[string][]string{
 	"examples": {pgx, module + "/queue", module + "/migrations"},
 
 	"internal/cli": {
-		pgx, cobra, "github.com/spf13/pflag", module + "/migrations", module + "/internal/localpg",
+		pgx, cobra, "github.com/spf13/pflag", "golang.org/x/term",
+		module + "/migrations", module + "/internal/localpg",
 	},
 	"internal/localpg":        {pgx},
 	"internal/localpg/withpg": {module + "/internal/localpg"},
@@ -59,7 +60,7 @@ const anything = "*"
 
 // testsMayImport is what test files may import, beside what their room may.
 var testsMayImport = []string{
-	pgx, testify, goleak,
+	pgx, testify, goleak, "github.com/rogpeppe/go-internal/testscript",
 	module + "/internal/pgtest", module + "/internal/localpg", module + "/internal/sandbox",
 	module + "/migrations",
 }
