@@ -17,6 +17,9 @@ import (
 	"github.com/rowlock/rowlock/queue"
 )
 
+// atOnce is how many jobs a batch holds before it sends them.
+const atOnce = 5000
+
 // notes returns n jobs that say their number.
 func notes(n int) []queue.Args {
 	jobs := make([]queue.Args, n)
@@ -39,7 +42,7 @@ func (b *bench) batch(db queue.DB, jobs ...queue.Args) []queue.Insertion {
 func TestBatchAnswersForEachJobInItsPlace(t *testing.T) {
 	b := setup(t)
 	start := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
-	jobs := notes(2*1000 + 1) // more than two statements take
+	jobs := notes(2*atOnce + 1)
 	for i := range jobs {
 		jobs[i] = queue.With{Args: jobs[i], RunAt: start.Add(time.Duration(i) * time.Hour)}
 	}
@@ -126,15 +129,15 @@ func TestBatchHoldsEverySortOfJob(t *testing.T) {
 
 func TestKeyIsHeldAcrossTheStatementsOfABatch(t *testing.T) {
 	b := setup(t)
-	jobs := notes(2500)
-	for _, i := range []int{3, 1200, 2400} {
+	jobs := notes(2*atOnce + 10)
+	for _, i := range []int{3, atOnce + 3, 2*atOnce + 3} {
 		jobs[i] = queue.With{Args: jobs[i], Unique: "k"}
 	}
 	made := b.batch(b.db, jobs...)
-	for _, i := range []int{1200, 2400} {
+	for _, i := range []int{atOnce + 3, 2*atOnce + 3} {
 		require.Equal(t, queue.Insertion{ID: made[3].ID, Outcome: queue.Existing}, made[i])
 	}
-	require.Equal(t, 2498, value[int](b, `SELECT count(*) FROM jobs`))
+	require.Equal(t, len(jobs)-2, value[int](b, `SELECT count(*) FROM jobs`))
 }
 
 func TestBatchIsSplitByBytesToo(t *testing.T) {
@@ -149,9 +152,9 @@ func TestBatchIsSplitByBytesToo(t *testing.T) {
 // Conformance 145.
 func TestBadJobsOfABatchAreNamedAndNothingIsStored(t *testing.T) {
 	b := setup(t)
-	jobs, want := notes(1500), []int(nil)
+	jobs, want := notes(atOnce+500), []int(nil)
 	for i := range jobs {
-		if i == 7 || i >= 1100 && i%2 == 0 { // one before a statement is sent, and many
+		if i == 7 || i >= atOnce+100 && i%2 == 0 { // one before a statement is sent, and many
 			jobs[i] = queue.With{Args: jobs[i], Priority: 5}
 			want = append(want, i)
 		}
@@ -173,6 +176,7 @@ func TestBadJobsOfABatchAreNamedAndNothingIsStored(t *testing.T) {
 	require.Empty(t, b.live())
 }
 
+// Conformance 43: among the bad ones are those of an invalid time.
 func TestBadJobIsAsBadInABatch(t *testing.T) {
 	b := setup(t)
 	tx := b.begin(pgx.TxOptions{})
@@ -209,19 +213,19 @@ func TestBatchIsAllOrNone(t *testing.T) {
 		jobs iter.Seq2[queue.Args, error]
 		want func(t *testing.T, err error)
 	}{
-		"the iterator fails": {failsAfter(2500), func(t *testing.T, err error) {
+		"the iterator fails": {failsAfter(atOnce + 500), func(t *testing.T, err error) {
 			require.Equal(t, errSource, err, "it is the caller's own")
 		}},
 		"the last job is bad": {
-			queue.Each(append(notes(2500), queue.With{})),
+			queue.Each(append(notes(atOnce+500), queue.With{})),
 			func(t *testing.T, err error) {
 				var invalid *queue.InvalidError
 				require.ErrorAs(t, err, &invalid)
-				require.Equal(t, 2500, invalid.Index)
+				require.Equal(t, atOnce+500, invalid.Index)
 			},
 		},
 		"Postgres refuses": {
-			queue.Each(append(notes(2500), held)),
+			queue.Each(append(notes(atOnce+500), held)),
 			func(t *testing.T, err error) {
 				var pgErr *pgconn.PgError
 				require.ErrorAs(t, err, &pgErr)
@@ -254,7 +258,7 @@ func TestFailedBatchLeavesTheConnectionClean(t *testing.T) {
 	for what, db := range map[string]queue.DB{
 		"the pool": b.db, "a connection of it": conn, "a bare one": conn.Conn(),
 	} {
-		_, err := b.q.InsertBatch(t.Context(), db, failsAfter(1500))
+		_, err := b.q.InsertBatch(t.Context(), db, failsAfter(atOnce+500))
 		require.ErrorIs(t, err, errSource, what)
 		require.Panics(t, func() {
 			_, _ = b.q.InsertBatch(t.Context(), db, func(yield func(queue.Args, error) bool) {
@@ -277,8 +281,8 @@ func TestBatchWhoseContextEndsLeavesNothing(t *testing.T) {
 	for _, db := range []queue.DB{b.db, tx} {
 		ctx, cancel := context.WithCancel(t.Context())
 		_, err := b.q.InsertBatch(ctx, db, func(yield func(queue.Args, error) bool) {
-			for i, job := range notes(2500) {
-				if i == 1700 { // one statement is through
+			for i, job := range notes(2 * atOnce) {
+				if i == atOnce+700 { // one statement is through
 					cancel()
 				}
 				if !yield(job, nil) {

@@ -72,6 +72,7 @@ func TestRetryBringsAJobBackUnderItsID(t *testing.T) {
 	require.ErrorIs(t, b.q.Retry(t.Context(), b.db, 999), queue.ErrNotFound)
 }
 
+// Conformance 107.
 func TestRetryMakesAWaitingJobDueNow(t *testing.T) {
 	b := setup(t)
 	b.failWith(succeed)
@@ -80,6 +81,38 @@ func TestRetryMakesAWaitingJobDueNow(t *testing.T) {
 	b.run()
 	require.NoError(t, b.q.Retry(t.Context(), b.db, id))
 	require.Equal(t, 3, b.until(id, queue.StateCompleted).Attempt)
+}
+
+// Conformance 106.
+func TestScheduledJobIsFoundAndDeletedRunOrCancelled(t *testing.T) {
+	b := setup(t)
+	ran := make(chan int64, 10)
+	b.failWith(func(job *queue.Job[Note]) error { ran <- job.ID; return nil })
+	var ids []int64
+	for range 4 {
+		ids = append(ids, b.insert(queue.With{Args: Note{}, Delay: time.Hour}))
+	}
+	b.run()
+	for _, id := range ids {
+		job, err := b.q.Get(t.Context(), b.db, id)
+		require.NoError(t, err)
+		require.Equal(t, queue.StateQueued, job.State)
+		require.Zero(t, job.Attempt)
+		require.Greater(t, job.RunAt.Sub(job.CreatedAt), 59*time.Minute)
+	}
+	require.NoError(t, b.q.Delete(t.Context(), b.db, ids[0]))
+	left, err := b.q.Cancel(t.Context(), b.db, ids[1])
+	require.NoError(t, err)
+	require.Equal(t, queue.StateCancelled, left)
+	require.NoError(t, b.q.Retry(t.Context(), b.db, ids[2]))
+
+	require.Equal(t, 1, b.until(ids[2], queue.StateCompleted).Attempt)
+	_, err = b.q.Get(t.Context(), b.db, ids[0])
+	require.ErrorIs(t, err, queue.ErrNotFound)
+	b.until(ids[1], queue.StateCancelled)
+	require.Equal(t, ids[3:], value[[]int64](b, `SELECT array_agg(id) FROM jobs`), "it waits on")
+	require.Equal(t, ids[2], receive(t, ran))
+	require.Empty(t, ran)
 }
 
 func TestRetriedDeadJobRunsAtLeastOnceMore(t *testing.T) {
@@ -140,6 +173,53 @@ func TestDeleteRemovesAJobUnlessItRuns(t *testing.T) {
 		require.Equal(t, queue.Inserted, again.Outcome, "the key is free")
 	}
 	require.ErrorIs(t, b.q.Delete(t.Context(), b.db, 999), queue.ErrNotFound)
+}
+
+// Conformance 117.
+func TestOnlyTheChosenJobsChange(t *testing.T) {
+	var q queue.Client
+	verbs := map[string]func(ctx context.Context, db queue.DB, id int64) error{
+		"Retry":  q.Retry,
+		"Delete": q.Delete,
+		"Cancel": func(ctx context.Context, db queue.DB, id int64) error {
+			_, err := q.Cancel(ctx, db, id)
+			return err
+		},
+	}
+	for name, verb := range verbs {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			var dead []int64
+			for range 4 {
+				for _, state := range everyState {
+					id := b.inState(state, Note{Text: string(state)})
+					b.exec(`INSERT INTO job_failures (job_id, worker, attempt, error) VALUES ($1, 1, 1, 'x')`, id)
+					if state == queue.StateDead {
+						dead = append(dead, id)
+					}
+				}
+			}
+			others := func(chosen []int64) string {
+				return value[string](b, `
+SELECT jsonb_agg(jsonb_build_array(a, (SELECT count(*) FROM job_failures WHERE job_id = a.id)) ORDER BY id)::text
+  FROM all_jobs a WHERE id <> ALL ($1)`, chosen)
+			}
+			some := []int64{dead[1], dead[2]}
+			before, rest := others(some), others(dead)
+			for _, id := range some {
+				require.NoError(t, verb(t.Context(), b.db, id))
+			}
+			require.Equal(t, before, others(some))
+			require.Equal(t, []int64{dead[3], dead[0]}, b.list(queue.Filter{State: queue.StateDead}, 10))
+
+			for job, err := range b.q.List(t.Context(), b.db, queue.Filter{State: queue.StateDead}) {
+				require.NoError(t, err)
+				require.NoError(t, verb(t.Context(), b.db, job.ID))
+			}
+			require.Equal(t, rest, others(dead))
+			require.Empty(t, b.list(queue.Filter{State: queue.StateDead}, 10), "all of them")
+		})
+	}
 }
 
 func TestCancelOfAJobThatDoesNotRunIsImmediate(t *testing.T) {

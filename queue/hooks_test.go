@@ -59,6 +59,13 @@ func TestWhatMiddlewareReturnsCounts(t *testing.T) {
 			},
 			true, queue.StateQueued,
 		},
+		"a panic after next": {
+			func(ctx context.Context, _ *queue.JobRow, next func(context.Context) error) error {
+				_ = next(ctx)
+				panic(refuse)
+			},
+			true, queue.StateQueued,
+		},
 		"nil without next": {
 			func(context.Context, *queue.JobRow, func(context.Context) error) error { return nil },
 			false, queue.StateCompleted,

@@ -12,6 +12,7 @@ import (
 	"github.com/rowlock/rowlock/queue"
 )
 
+// Conformance 130.
 func TestGetFindsAJobInEachTable(t *testing.T) {
 	b := setup(t)
 	end := make(chan error)

@@ -85,6 +85,8 @@ func (b *bench) child() *child {
 
 // A worker process is killed. Its jobs run again elsewhere within seconds, on
 // record as lost and not as failed, and its neighbours' jobs are not touched.
+//
+// Conformance 174.
 func TestJobsOfAKilledProcessRunAgain(t *testing.T) {
 	b := setup(t)
 	c := b.child()
@@ -139,7 +141,7 @@ func TestPoisonJobEndsDeadAndItsNeighboursDoNot(t *testing.T) {
 	require.Len(t, failures, 1)
 }
 
-// A suspect runs alone: another one waits for it, other jobs do not.
+// Conformance 174: a suspect runs alone. Another one waits for it, other jobs do not.
 func TestSuspectsRunOneAtATime(t *testing.T) {
 	b := setup(t)
 	g := newGate(true)

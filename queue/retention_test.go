@@ -17,7 +17,7 @@ func (b *bench) finishedDaysAgo(days int) int64 {
 	return id
 }
 
-// Conformance 165.
+// Conformance 131, 165.
 func TestOldDaysOfTheHistoryAreDropped(t *testing.T) {
 	b := setup(t)
 	b.w.Retention = 2*24*time.Hour + 1 // is three days
@@ -74,6 +74,7 @@ func TestRetentionGivesWay(t *testing.T) {
 	})
 }
 
+// Conformance 113.
 func TestWorkersAreForgottenUnlessADeadJobNamesThem(t *testing.T) {
 	b := setup(t)
 	b.failWith(succeed)

@@ -120,6 +120,36 @@ func TestHandlerThatOutlastsTheStopLosesItsJob(t *testing.T) {
 	require.Empty(t, b.heard)
 }
 
+// Conformance 61.
+func TestJobsGivenBackTogetherReturnEachToItsQueue(t *testing.T) {
+	b := setup(t)
+	b.w.Queues = []queue.Queue{{Name: "one", Slots: 1}, {Name: "two", Slots: 1}, {Name: "three", Slots: 1}}
+	g := newGate(false)
+	defer close(g.open)
+	queue.Handle(b.w, g)
+	before := map[int64]*queue.JobRow{}
+	for _, q := range b.w.Queues {
+		id := b.insert(queue.With{Args: Note{Text: q.Name}, Queue: q.Name})
+		job, err := b.q.Get(t.Context(), b.db, id)
+		require.NoError(t, err)
+		before[id] = job
+	}
+	b.run()
+	for range before {
+		receive(t, g.started)
+	}
+	b.w.StopNow()
+	require.NoError(t, receive(t, b.result))
+	b.result <- nil
+	for id, want := range before {
+		job, err := b.q.Get(t.Context(), b.db, id)
+		require.NoError(t, err)
+		require.False(t, job.ClaimedAt.IsZero(), "it ran")
+		job.ClaimedAt, job.Worker = time.Time{}, ""
+		require.Equal(t, want, job)
+	}
+}
+
 func TestOtherErrorsDuringAStopAreFailures(t *testing.T) {
 	b := setup(t)
 	started := make(chan struct{})
@@ -208,7 +238,7 @@ func TestHealthFollowsTheWorker(t *testing.T) {
 	require.ErrorContains(t, ready, "stopping")
 }
 
-// Conformance 82.
+// Conformance 59.
 func TestQueuesHaveSlotsOfTheirOwn(t *testing.T) {
 	b := setup(t)
 	b.w.Queues = []queue.Queue{{Name: "slow", Slots: 2}, {Name: "fast", Slots: 1}}

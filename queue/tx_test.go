@@ -178,6 +178,51 @@ func TestCompleteInATransactionThatRollsBackIsAFailure(t *testing.T) {
 	}
 }
 
+// Conformance 137.
+func TestCommitThatFailsUndoesTheWritesAndTheEnd(t *testing.T) {
+	// The first attempt's writes break a rule that is looked at by COMMIT.
+	write := func(ctx context.Context, b *bench, tx pgx.Tx, job *queue.Job[Note]) error {
+		for range 3 - job.Attempt {
+			if _, err := tx.Exec(ctx, effect, job.ID); err != nil {
+				return err
+			}
+		}
+		_, err := b.q.Insert(ctx, tx, queue.With{Args: Note{}, Queue: "other"})
+		return err
+	}
+	for name, handle := range map[string]func(b *bench){
+		"HandleTx": func(b *bench) {
+			queue.HandleTx(b.w, txFunc(func(ctx context.Context, tx pgx.Tx, job *queue.Job[Note]) error {
+				return write(ctx, b, tx, job)
+			}))
+		},
+		"Complete": func(b *bench) {
+			queue.HandleFunc(b.w, func(ctx context.Context, job *queue.Job[Note]) error {
+				return pgx.BeginFunc(ctx, b.db, func(tx pgx.Tx) error {
+					return errors.Join(write(ctx, b, tx, job), job.Complete(ctx, tx))
+				})
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setupEffects(t)
+			b.exec(`ALTER TABLE effects ADD CONSTRAINT once UNIQUE (job) DEFERRABLE INITIALLY DEFERRED`)
+			handle(b)
+			id := b.runOne(Note{})
+			require.Equal(t, "23505", sqlState(t, b.hears("once")))
+			job := b.untilJob(id, func(j *queue.JobRow) bool { return j.State == queue.StateQueued })
+			require.Equal(t, 1, job.Attempt, "the attempt has failed")
+			require.Zero(t, b.effects())
+			require.Equal(t, 1, value[int](b, `SELECT count(*) FROM all_jobs`), "no follow-up job, and no end")
+
+			b.dueNow(id)
+			require.Equal(t, 2, b.until(id, queue.StateCompleted).Attempt)
+			require.Equal(t, 1, b.effects())
+			require.Equal(t, 1, value[int](b, `SELECT count(*) FROM jobs WHERE queue = 'other'`))
+		})
+	}
+}
+
 func TestAJobThatNobodyHandedOutIsLost(t *testing.T) {
 	t.Parallel()
 	job := &queue.Job[Note]{}

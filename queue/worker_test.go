@@ -9,6 +9,7 @@ import (
 	"github.com/rowlock/rowlock/queue"
 )
 
+// Conformance 131.
 func TestJobRunsAndIsInTheHistory(t *testing.T) {
 	b := setup(t)
 	said := make(chan string, 1)
