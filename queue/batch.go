@@ -3,6 +3,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +31,8 @@ const (
 // outlives such errors. A [DB] that is none of pgx's needs a Begin like theirs.
 //
 // Two batches with the same Unique keys wait for each other. If their keys are in
-// another order and either has more than 5,000 jobs, they may deadlock: then
-// Postgres has one of them fail with SQLSTATE 40P01.
+// another order and either has more than 5,000 jobs, or 4 MB of arguments, they may
+// deadlock: then Postgres has one of them fail with SQLSTATE 40P01.
 func (c *Client) InsertBatch(
 	ctx context.Context, db DB, jobs iter.Seq2[Args, error],
 ) ([]Insertion, error) {
@@ -156,6 +157,7 @@ func insertChunk(ctx context.Context, tx pgx.Tx, entries []*entry) ([]Insertion,
 		return nil, fmt.Errorf("insert batch: %w", err)
 	}
 	made := make([]Insertion, len(entries))
+	var held []int // places of those whose key was held
 	for i, e := range entries {
 		if e == nil {
 			made[i] = Insertion{Outcome: Skipped}
@@ -166,9 +168,15 @@ func insertChunk(ctx context.Context, tx pgx.Tx, entries []*entry) ([]Insertion,
 			made[i], ids[key] = Insertion{ID: free[0], Outcome: Inserted}, free[1:]
 			continue
 		}
-		// The key was held. Its holder may have ended since: then this inserts.
-		if made[i], err = e.insert(ctx, tx); err != nil {
-			return nil, fmt.Errorf("insert batch: %s: %w", e.kind, err)
+		held = append(held, i)
+	}
+	// The holders may have ended since: then these insert, by the order of keys too.
+	slices.SortStableFunc(held, func(i, j int) int {
+		return entries[i].identity().compare(entries[j].identity())
+	})
+	for _, i := range held {
+		if made[i], err = entries[i].insert(ctx, tx); err != nil {
+			return nil, fmt.Errorf("insert batch: %s: %w", entries[i].kind, err)
 		}
 	}
 	return made, nil
@@ -210,6 +218,10 @@ func storeChunk(
 // without a key are alike: they get their ids in order.
 type identity struct {
 	kind, unique string
+}
+
+func (i identity) compare(j identity) int {
+	return cmp.Or(cmp.Compare(i.kind, j.kind), cmp.Compare(i.unique, j.unique))
 }
 
 func (e *entry) identity() identity {

@@ -112,7 +112,7 @@ func (e *ConflictError) Error() string {
 
 // A JobError is one attempt that went wrong, as a Worker's OnError is told of it.
 type JobError struct {
-	Job   *JobRow // after the attempt: queued with its next RunAt, dead or discarded
+	Job   *JobRow // after the attempt: queued with its next RunAt, dead, discarded or completed
 	Err   error   // what the handler returned, or that it panicked or called Goexit
 	Stack string  // of a panic or Goexit; else ""
 }

@@ -66,8 +66,12 @@ var errPoison = fmt.Errorf("queue: killed its worker %d times", maxLost)
 func (r *run) execute(ctx context.Context, a *attempt) {
 	defer a.cancel(nil)
 	end := &ending{attempt: a}
-	defer r.slots.end(a, end)
-
+	defer func() {
+		if end.fate == undecided { // Goexit was called while it was judged
+			end.failBlindly()
+		}
+		r.slots.end(a, end)
+	}()
 	var err error
 	returned := false
 	defer func() {
@@ -179,5 +183,20 @@ func (e *ending) fail(err error) {
 	}
 	var wait time.Duration
 	wait, e.panicked = backoff(e.handler, e.job.Attempt-1, err, *e.job)
+	e.fate, e.wait = failed, &wait
+}
+
+// failBlindly makes e a failure and asks neither its error nor the handler about it,
+// since one of them does not return.
+func (e *ending) failBlindly() {
+	if e.err == nil {
+		e.err = errors.New("queue: the handler's error, or its Backoff, called runtime.Goexit")
+	}
+	if e.job.Attempt >= e.job.MaxAttempts {
+		e.fate = dead
+		return
+	}
+	count := e.job.Attempt - 1
+	wait := addWait(defaultBackoff(count), jitter(count))
 	e.fate, e.wait = failed, &wait
 }

@@ -14,7 +14,8 @@ import (
 type fate int
 
 const (
-	completed fate = iota
+	undecided fate = iota
+	completed
 	discarded
 	cancelled
 	dead

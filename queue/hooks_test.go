@@ -206,3 +206,31 @@ func TestBeforeInsertThatRefusesStoresNothing(t *testing.T) {
 		})
 	}
 }
+
+// The job is completed, and somebody should know what went wrong after that.
+func TestTroubleAfterTheCommitIsToldWithTheJobCompleted(t *testing.T) {
+	for name, after := range map[string]func() error{
+		"an error": func() error { return errors.New("ouch") },
+		"a panic":  func() error { panic("ouch") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setupEffects(t)
+			b.w.Middleware = []queue.Middleware{
+				func(ctx context.Context, _ *queue.JobRow, next func(context.Context) error) error {
+					if err := next(ctx); err != nil {
+						return err
+					}
+					return after()
+				},
+			}
+			queue.HandleTx(b.w, txFunc(func(context.Context, pgx.Tx, *queue.Job[Note]) error { return nil }))
+			id := b.runOne(Note{})
+			failed := &queue.JobError{}
+			require.ErrorAs(t, receive(t, b.heard), &failed)
+			require.Equal(t, id, failed.Job.ID)
+			require.Equal(t, queue.StateCompleted, failed.Job.State)
+			require.ErrorContains(t, failed, "ouch")
+			require.Equal(t, queue.StateCompleted, b.until(id, queue.StateCompleted).State)
+		})
+	}
+}

@@ -3,6 +3,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,18 +58,16 @@ SELECT ` + rowOf + `
 // body runs, rows may change meanwhile, and a break costs nothing. After an
 // error it ends.
 //
-// A State that is none is an [InvalidError].
+// A State that is none, and a Kind or Queue that no job can have, is an
+// [InvalidError].
 func (c *Client) List(ctx context.Context, db DB, f Filter) iter.Seq2[*JobRow, error] {
 	const page = 200
 	return func(yield func(*JobRow, error) bool) {
-		if reason := checkState(f.State); reason != "" {
-			yield(nil, &InvalidError{Field: "State", Reason: reason})
+		if invalid := f.check(); invalid != nil {
+			yield(nil, invalid)
 			return
 		}
-		before := f.Before
-		if before <= 0 {
-			before = math.MaxInt64
-		}
+		before := cmp.Or(f.Before, math.MaxInt64)
 		for {
 			rows, _ := db.Query(ctx, listSQL, f.Kind, f.Queue, f.State, before, page)
 			jobs, err := pgx.CollectRows(rows, scanJob) // returns Query's error too
@@ -89,6 +88,20 @@ func (c *Client) List(ctx context.Context, db DB, f Filter) iter.Seq2[*JobRow, e
 	}
 }
 
+// check returns what no job can match, or nil.
+func (f Filter) check() *InvalidError {
+	if reason := checkName(f.Kind); f.Kind != "" && reason != "" {
+		return &InvalidError{Field: "Kind", Reason: reason}
+	}
+	if reason := checkName(f.Queue); f.Queue != "" && reason != "" {
+		return &InvalidError{Field: "Queue", Reason: reason}
+	}
+	if reason := checkState(f.State); reason != "" {
+		return &InvalidError{Field: "State", Reason: reason}
+	}
+	return nil
+}
+
 // checkState returns what is wrong with a filter's state, or "".
 func checkState(s State) string {
 	switch s {
@@ -103,7 +116,7 @@ func checkState(s State) string {
 func scanJob(row pgx.CollectableRow) (*JobRow, error) {
 	j := &JobRow{}
 	var claimedAt, finishedAt *time.Time
-	err := row.Scan(&j.ID, &j.Kind, &j.Queue, &j.State, &j.Priority, &j.Args, &j.Unique,
+	err := row.Scan(&j.ID, &j.Kind, &j.Queue, &j.State, &j.Priority, (*[]byte)(&j.Args), &j.Unique,
 		&j.Attempt, &j.MaxAttempts, &j.Lost, &j.RunAt, &j.CreatedAt, &claimedAt, &finishedAt,
 		&j.Worker)
 	if claimedAt != nil {

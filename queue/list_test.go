@@ -120,14 +120,18 @@ func TestListAnswersFiltersThatNoJobCanMatch(t *testing.T) {
 		filter  queue.Filter
 		invalid string // the field that is refused, if one is
 	}{
-		"a kind of a quote":           {queue.Filter{Kind: `note' OR '1'='1`}, ""},
-		"a kind of a pattern":         {queue.Filter{Kind: "%"}, ""},
+		"a kind of a quote":           {queue.Filter{Kind: `note' OR '1'='1`}, "Kind"},
+		"a kind of a pattern":         {queue.Filter{Kind: "%"}, "Kind"},
+		"a kind with a NUL":           {queue.Filter{Kind: "note\x00"}, "Kind"},
+		"a kind of broken UTF-8":      {queue.Filter{Kind: "\xff"}, "Kind"},
 		"a kind in capitals":          {queue.Filter{Kind: "NOTE"}, ""},
-		"a kind with a blank":         {queue.Filter{Kind: "note "}, ""},
-		"a very long kind":            {queue.Filter{Kind: long}, ""},
-		"a queue of a quote":          {queue.Filter{Queue: `"default"; --`}, ""},
-		"a queue with letters":        {queue.Filter{Queue: "défaut"}, ""},
-		"a very long queue":           {queue.Filter{Queue: long}, ""},
+		"a kind with a blank":         {queue.Filter{Kind: "note "}, "Kind"},
+		"a very long kind":            {queue.Filter{Kind: long}, "Kind"},
+		"a queue of a quote":          {queue.Filter{Queue: `"default"; --`}, "Queue"},
+		"a queue with letters":        {queue.Filter{Queue: "défaut"}, "Queue"},
+		"a very long queue":           {queue.Filter{Queue: long}, "Queue"},
+		"a queue with a NUL":          {queue.Filter{Queue: "a\x00"}, "Queue"},
+		"a queue of broken UTF-8":     {queue.Filter{Queue: "\xff"}, "Queue"},
 		"a state that is none":        {queue.Filter{State: "lost"}, "State"},
 		"a state in capitals":         {queue.Filter{State: "QUEUED"}, "State"},
 		"a state with a blank":        {queue.Filter{State: "queued "}, "State"},
@@ -136,8 +140,9 @@ func TestListAnswersFiltersThatNoJobCanMatch(t *testing.T) {
 		"a very long state":           {queue.Filter{State: queue.State(long)}, "State"},
 		"a state with a quote":        {queue.Filter{State: `'; DROP TABLE jobs; --`}, "State"},
 		"before the first":            {queue.Filter{Before: 1}, ""},
+		"before a negative number":    {queue.Filter{Before: -1}, ""},
 		"a kind and another's state":  {queue.Filter{Kind: "note", State: queue.StateDead}, ""},
-		"a kind and a state that err": {queue.Filter{Kind: long, State: "lost"}, "State"},
+		"a kind and a state that err": {queue.Filter{Kind: "note", State: "lost"}, "State"},
 	} {
 		var errs []error
 		for job, err := range b.q.List(t.Context(), tx, test.filter) {

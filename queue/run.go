@@ -240,6 +240,7 @@ func (r *run) drain(now <-chan struct{}) error {
 // a hook.
 func (r *run) report(err error) {
 	r.hooks.Go(func() {
+		defer func() { _ = recover() }() // of the log's handler, which cannot be told
 		r.logError(err)
 		if r.onError == nil {
 			return

@@ -126,6 +126,11 @@ func (l *loop) tell(e *ending, at time.Time) {
 		job.State, job.FinishedAt = StateDead, at
 	case discarded:
 		job.State, job.FinishedAt = StateDiscarded, at
+	case settled:
+		if e.err == nil {
+			return
+		}
+		job.State, job.FinishedAt = StateCompleted, at
 	default:
 		return
 	}

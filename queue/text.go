@@ -14,14 +14,22 @@ const (
 	maxStackBytes = 16 << 10
 )
 
-// errorText is err.Error(), also where that panics, as methods of a nil pointer do.
+// errorText is err.Error(), also where that panics, as methods of a nil pointer do, or
+// calls runtime.Goexit, which would end the caller's goroutine.
 func errorText(err error) (text string) {
-	defer func() {
-		if p := recover(); p != nil {
-			text = fmt.Sprintf("error of type %T, whose Error method panicked: %v", err, p)
-		}
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		text = fmt.Sprintf("error of type %T, whose Error method calls runtime.Goexit", err)
+		defer func() {
+			if p := recover(); p != nil {
+				text = fmt.Sprintf("error of type %T, whose Error method panicked: %v", err, p)
+			}
+		}()
+		text = err.Error()
 	}()
-	return err.Error()
+	<-said
+	return text
 }
 
 // storable makes s valid UTF-8 without NUL, of at most limit runes.

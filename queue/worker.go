@@ -34,9 +34,10 @@ type Worker struct {
 	Middleware []Middleware
 
 	// OnError, if set, is told of each failed attempt once, when it is on record,
-	// as a [*JobError]; of an attempt that lost its claim, as a JobError that
-	// wraps [ErrLost]; and of the worker's own troubles, such as a claim that
-	// failed, as other errors. A run that was snoozed or given back is none.
+	// as a [*JobError]; so it is of one that lost its claim, with an error that wraps
+	// [ErrLost], and of one that went wrong after the transaction that completed its
+	// job. It is told of the worker's own troubles, such as a claim that failed, as
+	// other errors. A run that was snoozed or given back is none.
 	// Logger gets all of it anyway. Several calls may run at once; a panic in one
 	// is logged. Run returns when they have.
 	OnError func(ctx context.Context, err error)
