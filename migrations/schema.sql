@@ -161,6 +161,9 @@ BEGIN
     WHEN enqueue_job.args IS NULL THEN 'args must not be NULL'
     WHEN octet_length(enqueue_job.args::text) > 1048576
       THEN format('args must have at most 1048576 bytes, has %s', octet_length(enqueue_job.args::text))
+    WHEN jsonb_path_exists(enqueue_job.args,
+           'strict $.**{100} ? (@.type() == "array" || @.type() == "object")')
+      THEN 'args must not be nested deeper than 100'
     WHEN enqueue_job.priority IS NULL OR enqueue_job.priority NOT BETWEEN 1 AND 4
       THEN format('priority must be from 1 to 4, is %L', enqueue_job.priority)
     WHEN enqueue_job.max_attempts IS NULL OR enqueue_job.max_attempts NOT BETWEEN 1 AND 1000
