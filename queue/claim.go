@@ -104,8 +104,9 @@ func (l *loop) readClaim(results pgx.BatchResults) ([]claimed, error) {
 	}
 	jobs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (claimed, error) {
 		j := claimed{JobRow: &JobRow{State: StateRunning, Worker: l.name}}
-		err := row.Scan(&j.ID, &j.Kind, &j.Queue, &j.Priority, (*[]byte)(&j.Args), &j.Unique, &j.Attempt,
-			&j.MaxAttempts, &j.Lost, &j.RunAt, &j.CreatedAt, &j.ClaimedAt, &j.cancelling)
+		err := row.Scan(&j.ID, &j.Kind, &j.Queue, &j.Priority, (*[]byte)(&j.Args), &j.Unique,
+			&j.Attempt, &j.MaxAttempts, &j.Lost, &j.RunAt, &j.CreatedAt, &j.ClaimedAt,
+			&j.cancelling)
 		return j, err
 	})
 	slices.SortFunc(jobs, func(a, b claimed) int {

@@ -260,11 +260,14 @@ func (r *run) logError(err error) {
 		r.log.Error(errorText(err))
 		return
 	}
-	level := slog.LevelWarn
-	if failed.Job.State == StateDead {
+	level, message := slog.LevelWarn, "attempt failed"
+	switch failed.Job.State {
+	case StateDead:
 		level = slog.LevelError
+	case StateCompleted:
+		message = "attempt went wrong after it had completed its job"
 	}
-	r.log.Log(r.values, level, "attempt failed", "job_id", failed.Job.ID, "kind", failed.Job.Kind,
+	r.log.Log(r.values, level, message, "job_id", failed.Job.ID, "kind", failed.Job.Kind,
 		"queue", failed.Job.Queue, "attempt", failed.Job.Attempt, "of", failed.Job.MaxAttempts,
 		"state", failed.Job.State, "run_at", failed.Job.RunAt, "error", errorText(failed.Err))
 }

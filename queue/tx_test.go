@@ -140,7 +140,8 @@ func TestCompleteEndsTheJobWithTheHandlersWrites(t *testing.T) {
 	require.Empty(t, b.heard)
 }
 
-// What the handler returns counts for nothing once its transaction has committed.
+// Once its transaction has committed, what the handler returns is told and counts for
+// nothing.
 func TestErrorAfterACommittedCompleteIsNoFailure(t *testing.T) {
 	b := setupEffects(t)
 	queue.HandleFunc(b.w, func(ctx context.Context, job *queue.Job[Note]) error {
@@ -151,6 +152,9 @@ func TestErrorAfterACommittedCompleteIsNoFailure(t *testing.T) {
 	id := b.runOne(Note{})
 	b.until(id, queue.StateCompleted)
 	require.NoError(t, b.stopped())
+	failed := &queue.JobError{}
+	require.ErrorAs(t, receive(t, b.heard), &failed)
+	require.Equal(t, queue.StateCompleted, failed.Job.State)
 	require.Empty(t, b.heard)
 	require.Zero(t, value[int](b, `SELECT count(*) FROM job_failures`))
 }

@@ -4,12 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
@@ -92,8 +92,6 @@ func (l *listing) check(cmd *cobra.Command) error {
 		return cli.Usagef("--state is %q: such jobs are queued, with their time ahead", f.State)
 	case f.State != "" && !slices.Contains(states(), string(f.State)):
 		return cli.Usagef("--state is %q, not one of %s", f.State, strings.Join(states(), ", "))
-	case !utf8.ValidString(f.Kind) || !utf8.ValidString(f.Queue):
-		return cli.Usagef("--kind or --queue is no valid UTF-8, and the names of all are")
 	case f.Before < 1 && cmd.Flags().Changed("before"):
 		return cli.Usagef("--before is %d: job ids begin with 1", f.Before)
 	case l.limit < 0:
@@ -112,6 +110,9 @@ func (l *listing) print(ctx context.Context, cmd *cobra.Command, db *pgxpool.Poo
 		more    bool
 	)
 	for row, err := range client.List(ctx, db, l.filter) {
+		if invalid, ok := errors.AsType[*queue.InvalidError](err); ok {
+			return cli.Usagef("--%s %s", strings.ToLower(invalid.Field), invalid.Reason)
+		}
 		if err != nil {
 			return err
 		}

@@ -48,6 +48,7 @@ func TestHelpNamesTheTwinOfEachFlag(t *testing.T) {
 	}
 }
 
+// Conformance 81.
 func TestTwinsAreReadAndFlagsWin(t *testing.T) {
 	t.Parallel()
 	none := []string{"QUEUES=", "LOG_LEVEL=info"} // empty is as good as none
