@@ -73,13 +73,12 @@ func (l *loop) setAside(endings []*ending, why error) {
 				e.job.Kind, e.job.ID, why))
 		}
 	}
-	l.aside = append(l.aside, endings...)
+	l.slots.setAside(endings...)
 }
 
 // recordAside tries again what was set aside, but for rows that are still locked.
 func (l *loop) recordAside(ctx context.Context) error {
-	endings := l.aside
-	l.aside = nil
+	endings := l.slots.takeAside()
 	if len(endings) == 0 {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -28,7 +29,7 @@ import (
 const claimSQL = `-- queue.claim
 WITH picked AS MATERIALIZED (
   SELECT j.id, j.losses = 2 AS suspect
-    FROM unnest($1::text[], $2::integer[]) AS q (name, free)
+    FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS q (name, free, nth)
    CROSS JOIN LATERAL (
      SELECT j.id, j.losses
        FROM generate_series(1, 4) AS p (priority)
@@ -36,11 +37,14 @@ WITH picked AS MATERIALIZED (
         SELECT id, lost_count + CASE state WHEN 'running' THEN 1 ELSE 0 END AS losses
           FROM jobs
          WHERE queue = q.name AND priority = p.priority AND run_at <= now()
+           AND (run_at, id + 0) > (($8::timestamptz[])[4 * q.nth + p.priority - 4],
+                                   ($9::bigint[])[4 * q.nth + p.priority - 4])
            AND kind = ANY ($3::text[])
            AND (state = 'queued'
-                OR token = ANY ($6::bigint[])
-                OR claimed_at < now()
-                   AND worker <> ALL (ARRAY(SELECT id FROM workers WHERE state = 'live')))
+                OR $10
+                   AND (token = ANY ($6::bigint[])
+                        OR claimed_at < now()
+                           AND worker <> ALL (ARRAY(SELECT id FROM workers WHERE state = 'live'))))
            AND (lost_count + CASE state WHEN 'running' THEN 1 ELSE 0 END <> 2 OR $7)
          ORDER BY run_at, id + 0
          LIMIT q.free
@@ -64,21 +68,12 @@ type wish struct {
 	free    []int32 // slots of each
 	suspect bool    // whether a suspect may run
 	token   int64   // what the claimed rows will carry
-}
 
-// full says whether a claim that brought so many jobs of each queue may have left
-// some behind.
-func (w *wish) full(jobs []claimed) bool {
-	got := make(map[string]int32, len(w.queues))
-	for _, j := range jobs {
-		got[j.Queue]++
-	}
-	for i, q := range w.queues {
-		if got[q] == w.free[i] {
-			return true
-		}
-	}
-	return false
+	sweep  bool        // whether it looks for lost jobs, too
+	strays []int64     // tokens of claims whose reply never came
+	at     []time.Time // of the positions behind which to look: four for each queue
+	id     []int64
+	began  time.Time
 }
 
 // newToken draws a fencing token: what a claim in another life of the database, or
@@ -87,31 +82,44 @@ func newToken() int64 { return rand.Int64N(1<<63-1) + 1 }
 
 // queueClaim adds a claim for w to a batch, whose result readClaim reads.
 func (l *loop) queueClaim(batch *pgx.Batch, w *wish) {
-	batch.Queue(claimSQL, w.queues, w.free, l.kinds, l.id.Load(), w.token, l.strays, w.suspect)
-}
-
-// A claimed job may have been called off before its last process died.
-type claimed struct {
-	*JobRow
-	cancelling bool
+	batch.Queue(claimSQL, w.queues, w.free, l.kinds, l.id.Load(), w.token, w.strays, w.suspect,
+		w.at, w.id, w.sweep)
 }
 
 // readClaim returns the claimed jobs in the order in which they should start.
-func (l *loop) readClaim(results pgx.BatchResults) ([]claimed, error) {
+func (l *loop) readClaim(results pgx.BatchResults) ([]*attempt, error) {
 	rows, err := results.Query()
 	if err != nil {
 		return nil, err
 	}
-	jobs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (claimed, error) {
-		j := claimed{JobRow: &JobRow{State: StateRunning, Worker: l.name}}
-		err := row.Scan(&j.ID, &j.Kind, &j.Queue, &j.Priority, (*[]byte)(&j.Args), &j.Unique,
+	var jobs []*attempt
+	var into []any
+	for rows.Next() {
+		a := &attempt{}
+		j := &a.job
+		// Names that are known here need no copy each.
+		raw := rows.RawValues()
+		j.State, j.Worker = StateRunning, l.name
+		j.Kind, j.Queue = l.known(raw[1]), l.known(raw[2])
+		into = append(into[:0], &j.ID, nil, nil, &j.Priority, (*[]byte)(&j.Args), &j.Unique,
 			&j.Attempt, &j.MaxAttempts, &j.Lost, &j.RunAt, &j.CreatedAt, &j.ClaimedAt,
-			&j.cancelling)
-		return j, err
+			&a.cancelling)
+		if err := rows.Scan(into...); err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, a)
+	}
+	slices.SortFunc(jobs, func(a, b *attempt) int {
+		return cmp.Or(cmp.Compare(a.job.Priority, b.job.Priority),
+			a.job.RunAt.Compare(b.job.RunAt), cmp.Compare(a.job.ID, b.job.ID))
 	})
-	slices.SortFunc(jobs, func(a, b claimed) int {
-		return cmp.Or(cmp.Compare(a.Priority, b.Priority), a.RunAt.Compare(b.RunAt),
-			cmp.Compare(a.ID, b.ID))
-	})
-	return jobs, err
+	return jobs, rows.Err()
+}
+
+// known returns the kind or queue that is spelled so.
+func (r *run) known(name []byte) string {
+	if s, ok := r.names[string(name)]; ok {
+		return s
+	}
+	return string(name)
 }

@@ -13,13 +13,16 @@ import (
 
 const defaultTimeout = 15 * time.Minute
 
-// An attempt is one run of one job.
+// An attempt is one run of one job, from the claim to the record of its end. All of
+// it is one allocation.
 type attempt struct {
-	job     *JobRow
-	claim   claim
-	handler *handler
-	cancel  context.CancelCauseFunc // ends the handler's context
-	timeout time.Duration
+	job        JobRow
+	claim      claim
+	cancelling bool // called off before its last process died
+	handler    *handler
+	admitted   time.Time // to wait for a slot, by this process' clock
+	ctx        attemptContext
+	end        ending
 }
 
 // start gives claimed jobs to their handlers. One that was called off before its
@@ -27,28 +30,23 @@ type attempt struct {
 // that cannot start goes back: since a stop came while it was claimed, or for a while
 // since it is a suspect and another one runs, as a claim whose reply was lost may
 // bring.
-func (r *run) start(jobs []claimed, token int64) {
-	for _, c := range jobs {
-		job := c.JobRow
-		a := &attempt{job: job, handler: r.handlers[job.Kind]}
-		a.claim.id, a.claim.token = job.ID, token
-		if c.cancelling {
+func (r *run) start(jobs []*attempt, token int64) {
+	for _, a := range jobs {
+		a.claim.id, a.claim.token = a.job.ID, token
+		a.handler = r.handlers[a.job.Kind]
+		if a.cancelling {
 			r.slots.hold(&ending{attempt: a, fate: cancelled})
 			continue
 		}
-		if job.Lost >= maxLost {
+		if a.job.Lost >= maxLost {
 			r.slots.hold(&ending{attempt: a, fate: dead, err: errPoison})
 			continue
 		}
-		ctx, cancel := context.WithCancelCause(r.values)
-		a.cancel = cancel
-		if r.slots.start(a, job.Lost == maxLost-1) {
-			go r.execute(ctx, a)
+		if r.slots.admit(a, a.job.Lost == maxLost-1, r.work) {
 			continue
 		}
-		cancel(nil)
 		back := &ending{attempt: a, fate: returned}
-		if job.Lost == maxLost-1 {
+		if a.job.Lost == maxLost-1 {
 			wait := pollInterval
 			back.wait = &wait
 		}
@@ -61,47 +59,62 @@ const maxLost = 3
 
 var errPoison = fmt.Errorf("queue: killed its worker %d times", maxLost)
 
-// execute runs a's handler and queues the end of it, however it ends: by return,
-// by a panic or by runtime.Goexit, which t.FailNow calls.
-func (r *run) execute(ctx context.Context, a *attempt) {
-	defer a.cancel(nil)
-	end := &ending{attempt: a}
+// work runs what waits for a slot of q, in turn, until nothing does.
+func (r *run) work(q *queueSlots) {
+	var a *attempt
 	defer func() {
-		if end.fate == undecided { // Goexit was called while it was judged
-			end.failBlindly()
+		if a == nil {
+			return
 		}
-		r.slots.end(a, end)
+		// The handler, or what it returned, called runtime.Goexit, as t.FailNow does.
+		if a.end.fate == undecided {
+			a.end.failBlindly()
+		}
+		r.slots.end(a)
+		go r.work(q)
 	}()
+	for a = r.slots.next(q, nil); a != nil; a = r.slots.next(q, a) {
+		r.execute(a)
+	}
+}
+
+// execute runs a's handler and says in a.end what became of that, however it ended.
+func (r *run) execute(a *attempt) {
 	var err error
 	returned := false
+	a.end.attempt = a
+	defer a.ctx.end(nil)
 	defer func() {
-		stack := ""
 		if !returned {
-			stack = string(debug.Stack())
+			a.end.stack = string(debug.Stack())
 			if p := recover(); p != nil {
 				err = panicError(p)
 			} else {
 				err = errors.New("queue: handler called runtime.Goexit")
 			}
 		}
-		end.cause, end.stack = context.Cause(ctx), stack
-		end.judge(err)
+		if err != nil {
+			a.end.cause = a.ctx.ended()
+		}
+		a.end.judge(err)
 	}()
-	a.timeout = a.timeoutOf()
-	ctx, stop := context.WithTimeoutCause(ctx, a.timeout, ErrTimeout)
-	defer stop()
-	err = r.wrapped(a)(ctx)
+	a.ctx.begin(r.values, a.timeoutOf())
+	err = r.wrapped(a)(&a.ctx)
 	returned = true
 }
 
 // wrapped is a's handler inside the middleware. Both see a copy of the row: what they
 // do to it is theirs.
 func (r *run) wrapped(a *attempt) func(ctx context.Context) error {
-	job := *a.job
-	call := func(ctx context.Context) error { return a.handler.run(ctx, r.db, &job, &a.claim) }
+	job := &a.job // of which the handler gets a copy
+	if len(r.middleware) > 0 {
+		copied := *job
+		job = &copied
+	}
+	call := func(ctx context.Context) error { return a.handler.run(ctx, r.db, job, &a.claim) }
 	for _, wrap := range slices.Backward(r.middleware) {
 		next := call
-		call = func(ctx context.Context) error { return wrap(ctx, &job, next) }
+		call = func(ctx context.Context) error { return wrap(ctx, job, next) }
 	}
 	return call
 }
@@ -117,7 +130,7 @@ func panicError(p any) error {
 // timeoutOf asks the handler. One that panics there has its attempt fail.
 func (a *attempt) timeoutOf() time.Duration {
 	if a.handler.timeout != nil {
-		job := *a.job
+		job := a.job
 		if d := a.handler.timeout(&job); d > 0 {
 			return d
 		}
@@ -164,13 +177,13 @@ func (e *ending) judge(err error) {
 // outOfTime says in err that its attempt took too long.
 func (a *attempt) outOfTime(err error) error {
 	whose := ""
-	if a.timeout == defaultTimeout {
+	if a.ctx.limit == defaultTimeout {
 		whose = ", the default for a handler without a Timeout method"
 	}
 	if matches(err, ErrTimeout) { // the handler returned the cause
-		return fmt.Errorf("%w (%v%s)", err, a.timeout, whose)
+		return fmt.Errorf("%w (%v%s)", err, a.ctx.limit, whose)
 	}
-	return fmt.Errorf("%w (%v%s): %w", ErrTimeout, a.timeout, whose, err)
+	return fmt.Errorf("%w (%v%s): %w", ErrTimeout, a.ctx.limit, whose, err)
 }
 
 // fail makes e a failure: queued again, or dead.
@@ -182,7 +195,7 @@ func (e *ending) fail(err error) {
 		return
 	}
 	var wait time.Duration
-	wait, e.panicked = backoff(e.handler, e.job.Attempt-1, err, *e.job)
+	wait, e.panicked = backoff(e.handler, e.job.Attempt-1, err, e.job)
 	e.fate, e.wait = failed, &wait
 }
 

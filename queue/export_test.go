@@ -22,15 +22,19 @@ type Statement struct {
 // Settings is what is set for a batch of the loop.
 func Settings() Statement { return Statement{SQL: settingsSQL} }
 
-// Claim is the loop's claim of so many jobs of kind note in a queue, for a worker.
-func Claim(worker int64, queue string, limit int32) Statement {
-	l := &loop{run: &run{kinds: []string{"note"}}, strays: []int64{}}
+// Claim is the loop's claim of so many jobs of kind note in a queue, for a worker. It
+// is a sweep, or begins behind a time.
+func Claim(worker int64, queue string, limit int32, cursor time.Time) Statement {
+	l := &loop{run: &run{kinds: []string{"note"}}}
 	l.id.Store(worker)
-	return only(func(batch *pgx.Batch) {
-		l.queueClaim(batch, &wish{
-			queues: []string{queue}, free: []int32{limit}, suspect: true, token: newToken(),
-		})
-	})
+	w := &wish{
+		queues: []string{queue}, free: []int32{limit}, suspect: true, token: newToken(),
+		sweep: cursor.IsZero(), strays: []int64{},
+	}
+	for range priorities {
+		w.at, w.id = append(w.at, cursor), append(w.id, 0)
+	}
+	return only(func(batch *pgx.Batch) { l.queueClaim(batch, w) })
 }
 
 // Finishes are the loop's statements that end attempts, by what becomes of the
@@ -44,7 +48,7 @@ func Finishes(ids, tokens []int64) map[string]Statement {
 		var endings []*ending
 		wait := time.Minute
 		for i, id := range ids {
-			e := &ending{attempt: &attempt{job: &JobRow{}}, fate: f, wait: &wait, err: ErrTimeout}
+			e := &ending{attempt: &attempt{}, fate: f, wait: &wait, err: ErrTimeout}
 			e.claim.id, e.claim.token = id, tokens[i]
 			endings = append(endings, e)
 		}

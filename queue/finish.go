@@ -122,7 +122,7 @@ type record struct {
 
 // newRecord groups endings.
 func newRecord(endings []*ending) *record {
-	rec := &record{found: make(map[int64]time.Time)}
+	rec := &record{}
 	for _, e := range endings {
 		rec.groups[e.fate] = append(rec.groups[e.fate], e)
 	}
@@ -205,6 +205,9 @@ func (rec *record) read(results pgx.BatchResults) error {
 			runAt time.Time
 		)
 		_, err = pgx.ForEachRow(rows, []any{&id, &runAt}, func() error {
+			if rec.found == nil {
+				rec.found = make(map[int64]time.Time)
+			}
 			rec.found[id] = runAt
 			return nil
 		})

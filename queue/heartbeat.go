@@ -62,6 +62,7 @@ WITH me AS (
    WHERE id = $1 AND state = 'live'
   RETURNING id)
 SELECT EXISTS (SELECT FROM me),
+       (SELECT count(*) FROM workers WHERE state = 'live'),
        ARRAY(SELECT id FROM jobs WHERE cancelling AND worker = $1),
        ARRAY(SELECT id FROM workers
               WHERE state = 'live' AND id <> $1
@@ -76,25 +77,24 @@ func (h *heart) beat(ctx context.Context) error {
 	}
 	var (
 		alive     bool
+		processes int64
 		calledOff []int64
 		overdue   []int64
 	)
 	running, _, _ := h.slots.count()
 	err := h.conn.QueryRow(ctx, beatSQL, h.id.Load(), running).
-		Scan(&alive, &calledOff, &overdue)
+		Scan(&alive, &processes, &calledOff, &overdue)
 	if err != nil {
 		return err
 	}
+	h.processes.Store(processes)
 	if len(calledOff) > 0 {
-		h.slots.each(func(a *attempt) {
-			if slices.Contains(calledOff, a.claim.id) {
-				a.cancel(ErrCancelled)
-			}
-		})
+		h.slots.cancel(func(a *attempt) bool { return slices.Contains(calledOff, a.claim.id) },
+			ErrCancelled, cancelled)
 	}
 	if !alive {
 		h.report(fmt.Errorf("queue: worker %d was taken for dead: %w", h.id.Load(), ErrLost))
-		h.slots.each(func(a *attempt) { a.cancel(ErrLost) })
+		h.slots.cancel(func(*attempt) bool { return true }, ErrLost, returned)
 		if err := h.register(ctx); err != nil {
 			return err
 		}
@@ -184,6 +184,7 @@ func (h *heart) bury(ctx context.Context, overdue []int64) error {
 	)
 	_, err := pgx.ForEachRow(rows, []any{&id, &name}, func() error {
 		h.log.Warn("worker is dead: its jobs are claimed again", "worker", name, "worker_id", id)
+		h.lanes.soon()
 		ring(h.slots.bell)
 		return nil
 	})

@@ -29,7 +29,8 @@ type With struct {
 
 	// Priority puts the ready jobs of one queue in order: 1 goes first, 4 last;
 	// default 2. Among equals the earlier RunAt goes first, then the smaller ID.
-	// It is strict: while there are jobs of priority 1, no others are claimed.
+	// It is strict: while there are jobs of priority 1 to claim, no others are. Quick
+	// jobs are claimed a little ahead, and keep their place.
 	Priority int
 
 	// MaxAttempts is how often the job may run, the first run included, from 1 to

@@ -1,6 +1,8 @@
-// Here: the loop that records what ended and claims what may start, both in one
-// round trip. One batch is in flight at a time, and whatever ends meanwhile forms
-// the next: so batches grow with the load, and nothing waits for a timer.
+// Here: the loops that record what ended and claim what may start, both in one round
+// trip. While a batch is on its way, whatever ends forms the next: so batches grow with
+// the load, and nothing waits for a timer. There are two loops, so that the database
+// has something to do while this process reads and starts what a batch brought; the
+// second joins when a whole batch has gathered.
 
 package queue
 
@@ -20,15 +22,21 @@ const (
 	longestPause = 5 * time.Second
 )
 
-// loop turns until ctx ends: at each poll, insert of this process or ended attempt.
-// After an error it pauses, longer each time, and takes a new connection.
-func (r *run) loop(ctx context.Context) {
-	wake := sleepers.add()
-	defer sleepers.remove(wake)
-	l := &loop{run: r, strays: []int64{}}
+// loop turns until ctx ends: when attempts have ended and, if it leads, at each poll and
+// insert of this process. After an error it pauses, longer each time, and takes a new
+// connection.
+func (r *run) loop(ctx context.Context, leads bool) {
+	l := &loop{run: r, leads: leads}
 	defer l.close()
+	var wake chan struct{}
+	poll := time.NewTimer(pollInterval)
+	poll.Stop()
+	if leads {
+		wake = sleepers.add()
+		defer sleepers.remove(wake)
+		poll.Reset(0)
+	}
 	var pause time.Duration
-	poll := time.NewTimer(0)
 	for {
 		select {
 		case <-ctx.Done():
@@ -36,7 +44,7 @@ func (r *run) loop(ctx context.Context) {
 		case <-wake:
 		case <-r.slots.bell:
 		case <-poll.C:
-			l.retryAside = true
+			l.polls = leads
 		}
 		if err := l.turn(ctx); err != nil && ctx.Err() == nil {
 			l.close()
@@ -47,7 +55,12 @@ func (r *run) loop(ctx context.Context) {
 		} else {
 			pause = 0
 		}
-		poll.Reset(jittered(pollInterval))
+		switch {
+		case r.slots.waits():
+			poll.Reset(holdLimit)
+		case leads:
+			poll.Reset(jittered(pollInterval))
+		}
 	}
 }
 
@@ -68,14 +81,16 @@ func sleep(ctx context.Context, d time.Duration) {
 // A loop is what one loop keeps from batch to batch.
 type loop struct {
 	*run
-	conn       *pgx.Conn // nil if it has to be made
-	strays     []int64   // tokens of claims whose reply never came
-	aside      []*ending // that could not be recorded; tried again at each poll
-	retryAside bool
+	leads bool
+	polls bool      // this turn is that of a poll
+	conn  *pgx.Conn // nil if it has to be made
 }
 
-// turn sends batches until there is nothing more to do at once.
+// turn sends a batch, if there is something to do.
 func (l *loop) turn(ctx context.Context) error {
+	if l.leads {
+		l.pulse.turned()
+	}
 	if l.conn == nil || l.conn.IsClosed() {
 		conn, err := l.connect(ctx)
 		if err != nil {
@@ -83,50 +98,45 @@ func (l *loop) turn(ctx context.Context) error {
 		}
 		l.conn = conn
 	}
-	if l.retryAside {
-		l.retryAside = false
+	if l.polls {
+		l.polls = false
 		if err := l.recordAside(ctx); err != nil {
 			return err
 		}
 	}
-	for {
-		l.pulse.turned()
-		endings := l.slots.take(batchLimit)
-		var wish *wish
-		if l.id.Load() != 0 { // else nobody could tell yet whose a claim is
-			wish = l.slots.wish(batchLimit)
-		}
-		if len(endings) == 0 && wish == nil {
-			return nil
-		}
-		full, err := l.recordAndClaim(ctx, endings, wish)
-		if err != nil {
-			return err
-		}
-		if len(endings) < batchLimit && !full {
-			return nil
-		}
+	l.slots.giveBackLate()
+	claims := l.id.Load() != 0 // else nobody could tell yet whose a claim is
+	endings, wish := l.slots.gather(batchLimit, claims)
+	if len(endings) == 0 && wish == nil {
+		return nil
 	}
+	more, err := l.recordAndClaim(ctx, endings, wish)
+	l.slots.landed(wish, more)
+	return err
 }
 
 // recordAndClaim sends a batch and starts what it claims. It says whether there may
 // be more to claim.
 func (l *loop) recordAndClaim(
 	ctx context.Context, endings []*ending, w *wish,
-) (full bool, err error) {
+) (more bool, err error) {
 	if w != nil {
-		defer l.slots.answered()
+		l.lanes.begin(w)
 	}
 	jobs, err := l.send(ctx, endings, w)
+	if err != nil && w != nil {
+		l.lanes.failed(w)
+	}
 	if splittable(err) && len(endings) > 0 { // else the claim is the matter
 		return false, l.recordParts(ctx, endings)
 	}
 	if err != nil || w == nil {
 		return false, err
 	}
+	more = l.lanes.end(w, jobs, l.processes.Load())
 	l.start(jobs, w.token)
 	l.pulse.claimed()
-	return w.full(jobs), nil
+	return more, nil
 }
 
 // Half of these settings keep the planner to the indexes, whatever the statistics
@@ -147,7 +157,7 @@ SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
 // send records endings and claims what w wishes, if any, in one transaction and one
 // round trip. On an error nothing was recorded, unless the connection broke: then
 // nobody knows, and the endings, queued again, find out.
-func (l *loop) send(ctx context.Context, endings []*ending, w *wish) ([]claimed, error) {
+func (l *loop) send(ctx context.Context, endings []*ending, w *wish) ([]*attempt, error) {
 	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
 	defer cancel()
 	batch := &pgx.Batch{}
@@ -171,7 +181,7 @@ func (l *loop) send(ctx context.Context, endings []*ending, w *wish) ([]claimed,
 	}
 	if l.conn.IsClosed() {
 		if w != nil {
-			l.strays = append(l.strays, w.token)
+			l.lanes.stray(w.token)
 		}
 	} else if _, rollbackErr := l.conn.Exec(ctx, "ROLLBACK"); rollbackErr != nil {
 		err = rollbackErr // which ended the connection, and so the transaction
@@ -193,7 +203,7 @@ func (l *loop) close() {
 // readBatch reads the results of send's statements in their order.
 func (l *loop) readBatch(
 	results pgx.BatchResults, rec *record, claims bool,
-) (jobs []claimed, err error) {
+) (jobs []*attempt, err error) {
 	for range 2 { // BEGIN and the settings
 		if _, err := results.Exec(); err != nil {
 			return nil, err

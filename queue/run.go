@@ -44,12 +44,15 @@ type run struct {
 	middleware  []Middleware
 	onError     func(context.Context, error)
 
-	name   string          // host:pid
-	values context.Context // Run's without its end
-	id     atomic.Int64    // in the table workers; 0 until registered
-	slots  *slots
-	pulse  *pulse
-	hooks  sync.WaitGroup // calls of onError
+	name      string            // host:pid
+	values    context.Context   // Run's without its end
+	id        atomic.Int64      // in the table workers; 0 until registered
+	names     map[string]string // of the kinds and queues, by themselves
+	slots     *slots
+	lanes     *lanes
+	processes atomic.Int64 // that live, as of the last heartbeat
+	pulse     *pulse
+	hooks     sync.WaitGroup // calls of onError
 }
 
 // prepare checks w's fields and fills in their defaults.
@@ -89,8 +92,16 @@ func (w *Worker) prepare(ctx context.Context) (*run, error) {
 	if err != nil {
 		host = "unknown"
 	}
+	names := make(map[string]string)
+	for kind := range w.handlers {
+		names[kind] = kind
+	}
+	for _, q := range queues {
+		names[q.Name] = q.Name
+	}
 	return &run{
 		db:          w.DB,
+		names:       names,
 		queues:      queues,
 		handlers:    w.handlers,
 		kinds:       slices.Sorted(maps.Keys(w.handlers)),
@@ -103,6 +114,7 @@ func (w *Worker) prepare(ctx context.Context) (*run, error) {
 		name:        fmt.Sprintf("%s:%d", host, os.Getpid()),
 		values:      context.WithoutCancel(ctx),
 		slots:       newSlots(queues),
+		lanes:       newLanes(queues),
 		pulse:       &w.pulse,
 	}, nil
 }
@@ -224,9 +236,9 @@ func (r *run) drain(now <-chan struct{}) error {
 	r.log.Info("worker stops", "worker", r.name, "running", running, "timeout", r.stopTimeout)
 
 	if !r.slots.wait(r.stopTimeout, now, false) {
-		r.slots.each(func(a *attempt) { a.cancel(ErrStopping) })
+		r.slots.cancel(func(*attempt) bool { return true }, ErrStopping, returned)
 		r.slots.wait(stopGrace, nil, false)
-		r.slots.giveBack()
+		r.slots.abandon()
 	}
 	if r.slots.wait(stopGrace, nil, true) {
 		return nil

@@ -24,6 +24,9 @@ func (l *loop) afterwards(ctx context.Context, rec *record) {
 			}
 			continue
 		}
+		if fate(f) == returned && len(group) > 0 {
+			l.lanes.soon()
+		}
 		for _, e := range group {
 			at, held := rec.found[e.claim.id]
 			switch {
@@ -106,7 +109,7 @@ func (l *loop) lookFor(ctx context.Context, missing []*ending) int {
 		case found:
 			l.tell(e, at)
 		default:
-			l.report(&JobError{Job: e.job, Err: fmt.Errorf("%w: job %d", ErrLost, e.job.ID)})
+			l.report(&JobError{Job: &e.job, Err: fmt.Errorf("%w: job %d", ErrLost, e.job.ID)})
 		}
 		done++
 	}
@@ -118,7 +121,7 @@ func (l *loop) tell(e *ending, at time.Time) {
 	if e.panicked != nil {
 		l.report(e.panicked)
 	}
-	job := *e.job
+	job := e.job
 	switch e.fate {
 	case failed:
 		job.State, job.RunAt = StateQueued, at

@@ -1,23 +1,33 @@
-// Here: what this process has in hand. The slots of its queues, the attempts that
-// run in them, and those that ended and are not on record yet.
+// Here: what this process has in hand. The jobs that wait for a slot, the attempts
+// that run in one, and those that ended and are not on record yet.
 
 package queue
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
 
-// slots is shared by the loop, which fills them, and by the attempts, which
-// leave them.
+// holdLimit is how long a claimed job may wait for a slot here. Others may have a
+// free one.
+const holdLimit = 100 * time.Millisecond
+
+// slots is shared by the loops, which fill them, and by the attempts, which leave
+// them.
 type slots struct {
 	mu      sync.Mutex
-	queues  []Queue
-	free    map[string]int        // by queue
+	queues  []*queueSlots
 	running map[*attempt]struct{} // handlers that have not returned
-	ended   []*ending             // for the loop to record
+	ended   []*ending             // for a loop to record
 	held    int                   // jobs whose end is not on record
-	asking  bool                  // a claim is on its way, and may bring more
+	aside   []*ending             // those that could not be recorded
+	flying  int                   // batches on their way
+	missed  bool                  // somebody wanted to send another meanwhile
+	lingers bool                  // the bell rings soon
+	backlog bool                  // the last claim left some behind
+	flight  time.Duration         // how long the last claim was on its way
+	wished  time.Time             // when it began
 	suspect *attempt              // has the suspect slot, if any
 	closed  bool                  // nothing more is claimed
 
@@ -25,52 +35,48 @@ type slots struct {
 	settled chan struct{} // rings when one more is on record or has returned, once closed
 }
 
+// queueSlots are those of one queue. Each busy one has a goroutine, which goes from
+// job to job and ends when none waits.
+//
+// So that it need not stand still while a claim is on its way, jobs are claimed
+// ahead. That is none where jobs take much longer than a claim, and grows to whole
+// batches where they take no time.
+type queueSlots struct {
+	name    string
+	slots   int
+	busy    int
+	waiting []*attempt // claimed and not started
+	ahead   int        // how many to have waiting
+	asked   int        // for, by claims on their way
+	ended   int        // since the last claim was sent
+}
+
 func newSlots(queues []Queue) *slots {
 	s := &slots{
-		queues:  queues,
-		free:    make(map[string]int, len(queues)),
 		running: make(map[*attempt]struct{}),
 		bell:    make(chan struct{}, 1),
 		settled: make(chan struct{}, 1),
 	}
 	for _, q := range queues {
-		s.free[q.Name] = q.Slots
+		s.queues = append(s.queues, &queueSlots{name: q.Name, slots: q.Slots})
 	}
 	return s
 }
 
-// wish returns a claim for the free slots, at most limit for each queue, or nil if
-// there are none. The caller calls answered once it holds what came of it.
-func (s *slots) wish(limit int) *wish {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil
-	}
-	w := &wish{suspect: s.suspect == nil, token: newToken()}
+// of returns the slots of a queue.
+func (s *slots) of(queue string) *queueSlots {
 	for _, q := range s.queues {
-		if n := s.free[q.Name]; n > 0 {
-			w.queues, w.free = append(w.queues, q.Name), append(w.free, int32(min(n, limit)))
+		if q.name == queue {
+			return q
 		}
 	}
-	if w.queues == nil {
-		return nil
-	}
-	s.asking = true
-	return w
+	return nil
 }
 
-// answered notes that what a claim brought is held.
-func (s *slots) answered() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.asking = false
-	s.moved()
-}
-
-// start gives a a slot. It answers false if nothing more is to start, or if a is a
-// suspect and another one runs.
-func (s *slots) start(a *attempt, suspect bool) bool {
+// admit holds a until a slot of its queue is free. It answers false if nothing more is
+// to start, or if a is a suspect and another one is here. work is called in a new
+// goroutine for a slot that was free.
+func (s *slots) admit(a *attempt, suspect bool, work func(*queueSlots)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || suspect && s.suspect != nil {
@@ -80,25 +86,62 @@ func (s *slots) start(a *attempt, suspect bool) bool {
 		s.suspect = a
 	}
 	s.held++
-	s.free[a.job.Queue]--
-	s.running[a] = struct{}{}
+	a.admitted = time.Now()
+	q := s.of(a.job.Queue)
+	q.waiting = slices.Insert(q.waiting, q.place(a), a)
+	if q.busy < q.slots {
+		q.busy++
+		go work(q)
+	}
 	return true
 }
 
-// end takes a's slot back and queues e to be recorded, unless a was given back
-// before: then nobody asks how it ended.
-func (s *slots) end(a *attempt, e *ending) {
+// place is where a stands among those that wait: behind all of its priority.
+func (q *queueSlots) place(a *attempt) int {
+	i := len(q.waiting)
+	for i > 0 && q.waiting[i-1].job.Priority > a.job.Priority {
+		i--
+	}
+	return i
+}
+
+// next queues the end of the last attempt, if any, in the slot of q that the caller
+// has, and returns the attempt that waits longest for it. It takes back the slot and
+// returns nil if none waits.
+func (s *slots) next(q *queueSlots, last *attempt) *attempt {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if last != nil {
+		s.ran(last)
+	}
+	if len(q.waiting) == 0 {
+		q.busy--
+		q.waiting = nil
+		return nil
+	}
+	a := q.waiting[0]
+	q.waiting[0] = nil // for the garbage collector
+	q.waiting = q.waiting[1:]
+	s.running[a] = struct{}{}
+	return a
+}
+
+// end queues the end of an attempt that ran. Its slot stays taken.
+func (s *slots) end(a *attempt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ran(a)
+}
+
+// ran queues the end of a to be recorded, unless the job was given back before: then
+// nobody asks how it ended.
+func (s *slots) ran(a *attempt) {
 	if _, ok := s.running[a]; !ok {
 		return
 	}
 	delete(s.running, a)
-	s.free[a.job.Queue]++
-	if s.suspect == a {
-		s.suspect = nil
-	}
-	s.put(e)
+	s.of(a.job.Queue).ended++
+	s.put(&a.end)
 }
 
 // hold queues e to be recorded, whose attempt never had a slot.
@@ -116,19 +159,30 @@ func (s *slots) again(e ...*ending) {
 	s.put(e...)
 }
 
-func (s *slots) put(e ...*ending) {
-	s.ended = append(s.ended, e...)
-	ring(s.bell)
+func (s *slots) put(endings ...*ending) {
+	for _, e := range endings {
+		if s.suspect == e.attempt {
+			s.suspect = nil
+		}
+	}
+	s.ended = append(s.ended, endings...)
+	s.call()
 	s.moved()
 }
 
-// take returns at most limit endings to record.
-func (s *slots) take(limit int) []*ending {
+// setAside keeps endings that could not be recorded until takeAside.
+func (s *slots) setAside(e ...*ending) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := min(limit, len(s.ended))
-	taken := s.ended[:n:n]
-	s.ended = s.ended[n:]
+	s.aside = append(s.aside, e...)
+}
+
+// takeAside returns what was set aside.
+func (s *slots) takeAside() []*ending {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	taken := s.aside
+	s.aside = nil
 	return taken
 }
 
@@ -146,21 +200,60 @@ func (s *slots) moved() {
 	}
 }
 
-// close keeps wish from asking for more.
+// close keeps wish from asking for more, and gives back what waits.
 func (s *slots) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
+	s.giveBack(func(*attempt) bool { return true }, returned)
 	s.moved()
 }
 
-// each calls f for the attempts that run.
-func (s *slots) each(f func(a *attempt)) {
+// giveBack ends those that wait and match, before they have begun.
+func (s *slots) giveBack(match func(*attempt) bool, f fate) {
+	for _, q := range s.queues {
+		q.waiting = slices.DeleteFunc(q.waiting, func(a *attempt) bool {
+			gone := match(a)
+			if gone {
+				s.put(&ending{attempt: a, fate: f})
+			}
+			return gone
+		})
+	}
+}
+
+// giveBackLate gives back those that have waited for too long: more was claimed than
+// the queue's slots get done.
+func (s *slots) giveBackLate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for _, q := range s.queues {
+		if len(q.waiting) > 0 && now.Sub(q.waiting[0].admitted) > holdLimit {
+			q.ahead = 0
+		}
+	}
+	s.giveBack(func(a *attempt) bool { return now.Sub(a.admitted) > holdLimit }, returned)
+}
+
+// waits reports whether any attempt waits for a slot.
+func (s *slots) waits() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.queues, func(q *queueSlots) bool { return len(q.waiting) > 0 })
+}
+
+// cancel ends the contexts of the attempts that match, with a cause. Those that wait
+// for a slot end with a fate instead.
+func (s *slots) cancel(match func(*attempt) bool, cause error, f fate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for a := range s.running {
-		f(a)
+		if match(a) {
+			a.ctx.end(cause)
+		}
 	}
+	s.giveBack(match, f)
 }
 
 // count returns how many attempts run, how many jobs are held, and whether a claim
@@ -168,11 +261,11 @@ func (s *slots) each(f func(a *attempt)) {
 func (s *slots) count() (running, held int, asking bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.running), s.held, s.asking
+	return len(s.running), s.held, s.flying > 0
 }
 
-// giveBack ends all that runs as returned, whatever its handlers will say.
-func (s *slots) giveBack() {
+// abandon ends all that runs as returned, whatever its handlers will say.
+func (s *slots) abandon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for a := range s.running {

@@ -21,7 +21,7 @@ import (
 // It claims only kinds that it has a handler for. Others it leaves to Workers
 // that have one, and reports.
 type Worker struct {
-	// DB is where the jobs are. Handlers may share it: Run opens three connections
+	// DB is where the jobs are. Handlers may share it: Run opens four connections
 	// of its own with DB's settings, so that busy handlers cannot hold up a claim
 	// or a heartbeat.
 	DB *pgxpool.Pool
@@ -120,9 +120,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	engine, stop := context.WithCancel(r.values)
 	defer stop()
 	var loops sync.WaitGroup
-	loops.Go(func() { r.heartbeat(engine) }) // shows that this process lives
-	loops.Go(func() { r.loop(engine) })      // claims and finishes
-	loops.Go(func() { r.keepDays(engine) })  // makes and drops the history's partitions
+	loops.Go(func() { r.heartbeat(engine) })   // shows that this process lives
+	loops.Go(func() { r.loop(engine, true) })  // claims and finishes
+	loops.Go(func() { r.loop(engine, false) }) // joins under load
+	loops.Go(func() { r.keepDays(engine) })    // makes and drops the history's partitions
 
 	select {
 	case <-ctx.Done():

@@ -10,7 +10,10 @@ import (
 // clock, each with its reason. What becomes of a job is decided by the clock of
 // the database alone.
 var mayReadClock = map[string]string{
-	"queue/pulse.go": "how long a loop of this process has been silent",
+	"queue/context.go": "how long an attempt has run in this process",
+	"queue/pulse.go":   "how long a loop of this process has been silent",
+	"queue/slots.go":   "how long a claim was on its way, and a job waits here for a slot",
+	"queue/sweep.go":   "how long sweeps take, so as to pause as much longer",
 }
 
 // TestHabits looks for single things that we do not do.
