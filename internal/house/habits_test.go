@@ -12,7 +12,8 @@ import (
 var mayReadClock = map[string]string{
 	"queue/context.go": "how long an attempt has run in this process",
 	"queue/pulse.go":   "how long a loop of this process has been silent",
-	"queue/slots.go":   "how long a claim was on its way, and a job waits here for a slot",
+	"queue/gather.go":  "how long a claim was on its way, so as to claim as much ahead",
+	"queue/slots.go":   "how long a job waits here for a slot",
 	"queue/sweep.go":   "how long sweeps take, so as to pause as much longer",
 }
 
