@@ -133,6 +133,20 @@ func TestStopGivesBackWhatWaitsForASlot(t *testing.T) {
 SELECT count(*) FROM jobs WHERE state = 'queued' AND attempt = 0 AND lost_count = 0`))
 }
 
+// Some of them are held here for a slot when they are called off, and others queued.
+func TestJobsThatAreCalledOffWhileTheyWaitForASlotNeverRun(t *testing.T) {
+	b := setup(t)
+	stuck, behind := stuckAmongQuick(b, 2000)
+	for _, m := range behind[:100] {
+		_, err := b.q.Cancel(t.Context(), b.db, m.ID)
+		require.NoError(t, err)
+	}
+	for _, m := range behind[:100] {
+		require.Zero(t, b.until(m.ID, queue.StateCancelled).Lost)
+	}
+	b.until(stuck, queue.StateRunning)
+}
+
 func TestPausedQueueKeepsNothingBackThatWasClaimedAhead(t *testing.T) {
 	b := setup(t)
 	stuck, behind := stuckAmongQuick(b, 2000)

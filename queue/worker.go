@@ -53,7 +53,8 @@ type Worker struct {
 
 	// Retention is how long finished jobs are kept, rounded up to whole days;
 	// default 7 days. Any Worker removes older ones, so give all Workers of a
-	// database the same. Dead jobs are not removed.
+	// database the same. A day goes as a whole, so it holds for all queues and kinds.
+	// Dead jobs are not removed.
 	Retention time.Duration
 
 	// Logger is where Run writes; nil means [slog.Default].
