@@ -183,6 +183,9 @@ BEGIN
             greatest(coalesce(enqueue_job.run_at, clock_timestamp()), clock_timestamp()))
     ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL DO NOTHING
     RETURNING id INTO id_made;
+    IF id_made IS NOT NULL AND (enqueue_job.run_at IS NULL OR enqueue_job.run_at <= clock_timestamp()) THEN
+      PERFORM ring_bell(enqueue_job.queue);
+    END IF;
     IF id_made IS NULL THEN -- its holder may end meanwhile: then the key is free
       SELECT id INTO id_made FROM jobs j
        WHERE j.kind = enqueue_job.kind AND j.unique_key = enqueue_job.unique_key;
@@ -359,6 +362,30 @@ CREATE FUNCTION public.retry_job(job bigint) RETURNS public.job_state
 --
 
 COMMENT ON FUNCTION public.retry_job(job bigint) IS 'Makes a dead, cancelled, discarded or waiting job due now, with one more attempt. Raises RL404 or RL409.';
+
+
+--
+-- Name: ring_bell(text); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.ring_bell(queue text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+  IF EXISTS (SELECT FROM workers w
+              WHERE w.state = 'live' AND w.asleep AND ring_bell.queue = ANY (w.queues)) THEN
+    PERFORM pg_notify('rowlock_' || 'workers'::regclass::oid, ring_bell.queue);
+  END IF;
+END
+$$;
+
+
+--
+-- Name: FUNCTION ring_bell(queue text); Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON FUNCTION public.ring_bell(queue text) IS 'Wakes the workers of a queue, if one sleeps; enqueue_job and Insert call it. It reads workers as its owner, so who enqueues needs no right to.';
 
 
 --
@@ -1047,6 +1074,7 @@ CREATE TABLE public.workers (
     state text DEFAULT 'live'::text NOT NULL,
     name text NOT NULL,
     queues text[] NOT NULL,
+    asleep boolean DEFAULT false NOT NULL,
     CONSTRAINT workers_ended_at CHECK (((state = 'live'::text) = (ended_at IS NULL))),
     CONSTRAINT workers_state CHECK ((state = ANY (ARRAY['live'::text, 'stopped'::text, 'dead'::text])))
 )
@@ -1128,6 +1156,13 @@ COMMENT ON COLUMN public.workers.name IS 'Host and process, as host:pid.';
 --
 
 COMMENT ON COLUMN public.workers.queues IS 'The queues it works.';
+
+
+--
+-- Name: COLUMN workers.asleep; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.workers.asleep IS 'Whether it is to be woken by NOTIFY when a job of its queues is inserted.';
 
 
 --

@@ -94,6 +94,7 @@ func (c *Client) insertAll(
 		bytes int
 		bad   []error
 		index int
+		due   = make(map[string]bool) // queues in which a job may run at once
 	)
 	flush := func() error {
 		if len(bad) > 0 || len(chunk) == 0 {
@@ -119,6 +120,7 @@ func (c *Client) insertAll(
 			chunk = append(chunk, e)
 			if e != nil {
 				bytes += len(e.args)
+				due[e.queue] = due[e.queue] || e.runAt == nil && e.delay == 0
 			}
 		}
 		if len(chunk) == chunkRows || bytes >= chunkBytes {
@@ -131,7 +133,30 @@ func (c *Client) insertAll(
 	if len(bad) > 0 {
 		return nil, errors.Join(bad...)
 	}
-	return made, flush()
+	if err := flush(); err != nil {
+		return nil, err
+	}
+	return made, c.ring(ctx, tx, due)
+}
+
+const ringSQL = `-- queue.ring
+SELECT ring_bell(name) FROM unnest($1::text[]) AS q (name)`
+
+// ring wakes the workers of queues that sleep, once tx commits.
+func (c *Client) ring(ctx context.Context, tx pgx.Tx, due map[string]bool) error {
+	var queues []string
+	for name, isDue := range due {
+		if isDue {
+			queues = append(queues, name)
+		}
+	}
+	if c.Silent || queues == nil {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, ringSQL, queues); err != nil {
+		return fmt.Errorf("insert batch: %w", err)
+	}
+	return nil
 }
 
 // Keyed rows go in by the order of their keys, so that two such statements that
@@ -175,7 +200,7 @@ func insertChunk(ctx context.Context, tx pgx.Tx, entries []*entry) ([]Insertion,
 		return entries[i].identity().compare(entries[j].identity())
 	})
 	for _, i := range held {
-		if made[i], err = entries[i].insert(ctx, tx); err != nil {
+		if made[i], err = entries[i].insert(ctx, tx, false); err != nil {
 			return nil, fmt.Errorf("insert batch: %s: %w", entries[i].kind, err)
 		}
 	}

@@ -16,6 +16,11 @@ import (
 // It holds no connection. Every method names the [DB] it works through, so the
 // reader sees whether a job joins a transaction.
 type Client struct {
+	// Silent keeps inserts from waking sleeping workers by NOTIFY, which no
+	// transaction that ends in PREPARE TRANSACTION may contain. They then find the
+	// jobs at their next poll, within a second.
+	Silent bool
+
 	// BeforeInsert, if set, is called for each job before it is stored, with
 	// the defaults filled in. It may change anything but the kind. Returning
 	// [ErrSkip] leaves the job out: its Outcome is [Skipped]. Any other error, or a

@@ -58,14 +58,14 @@ func TestPlainJobsAreCopiedFromAThousandOn(t *testing.T) {
 	conn, count := b.traced("", pgx.QueryExecModeCacheStatement)
 	for _, c := range []struct {
 		plain, keyed       int
-		copies, statements int // BEGIN and COMMIT are two of them
+		copies, statements int // BEGIN, the bell and COMMIT are three of them
 	}{
-		{plain: 999, copies: 0, statements: 3},
-		{plain: 1000, copies: 1, statements: 3},
-		{plain: 1000, keyed: 1, copies: 1, statements: 4},
-		{plain: 999, keyed: 1000, copies: 0, statements: 3},
-		{plain: 5500, copies: 1, statements: 4}, // 5,000 and the rest
-		{plain: 10000, copies: 2, statements: 4},
+		{plain: 999, copies: 0, statements: 4},
+		{plain: 1000, copies: 1, statements: 4},
+		{plain: 1000, keyed: 1, copies: 1, statements: 5},
+		{plain: 999, keyed: 1000, copies: 0, statements: 4},
+		{plain: 5500, copies: 1, statements: 5}, // 5,000 and the rest
+		{plain: 10000, copies: 2, statements: 5},
 	} {
 		b.exec(`TRUNCATE jobs`)
 		jobs := notes(c.plain)

@@ -88,12 +88,8 @@ func (s *slots) enough(limit int) bool {
 	return room >= limit
 }
 
-// room is how many jobs to claim. One slot works its queue in order, so there is one
-// claim for it at a time: two take what is first in turn.
+// room is how many jobs to claim.
 func (q *queueSlots) room() int {
-	if q.slots == 1 && q.asked > 0 {
-		return 0
-	}
 	return q.slots - q.busy + q.ahead - q.asked - len(q.waiting)
 }
 
@@ -105,8 +101,10 @@ func (s *slots) wish(limit int) *wish {
 	s.wished = w.began
 	for _, q := range s.queues {
 		meanwhile := float64(q.ended) * share
-		q.ahead = min(aheadLimit, max(q.ahead*7/8, int(aheadFactor*meanwhile)))
 		q.ended = 0
+		if q.slots > 1 { // one slot works its queue in order
+			q.ahead = min(aheadLimit, max(q.ahead*7/8, int(aheadFactor*meanwhile)))
+		}
 		if room := min(q.room(), limit); room > 0 {
 			w.queues, w.free = append(w.queues, q.name), append(w.free, int32(room))
 			q.asked += room

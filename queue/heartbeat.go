@@ -21,11 +21,13 @@ const beatInterval = time.Second
 func (r *run) heartbeat(ctx context.Context) {
 	h := &heart{run: r, unknown: make(map[string]bool)}
 	defer h.stop()
-	ticker := time.NewTicker(beatInterval)
-	defer ticker.Stop()
 	var pause time.Duration
 	for {
 		err := h.beat(ctx)
+		if err == nil {
+			pause = 0
+			err = h.listen(ctx, beatInterval)
+		}
 		if ctx.Err() != nil {
 			return
 		}
@@ -34,13 +36,6 @@ func (r *run) heartbeat(ctx context.Context) {
 			r.report(fmt.Errorf("queue: heartbeat: %w", err))
 			sleep(ctx, jittered(pause)) // at once the first time
 			pause = min(2*pause+50*time.Millisecond, beatInterval)
-			continue
-		}
-		pause = 0
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
 		}
 	}
 }
@@ -58,10 +53,11 @@ type heart struct {
 // overdue is looked at closely by buryWorkersSQL.
 const beatSQL = `-- queue.beat
 WITH me AS (
-  UPDATE workers SET beat_at = clock_timestamp(), running = $2
+  UPDATE workers SET beat_at = clock_timestamp(), running = $2, asleep = asleep AND NOT $3
    WHERE id = $1 AND state = 'live'
-  RETURNING id)
+  RETURNING asleep)
 SELECT EXISTS (SELECT FROM me),
+       EXISTS (SELECT FROM me WHERE asleep),
        (SELECT count(*) FROM workers WHERE state = 'live'),
        ARRAY(SELECT id FROM jobs WHERE cancelling AND worker = $1),
        ARRAY(SELECT id FROM workers
@@ -77,17 +73,20 @@ func (h *heart) beat(ctx context.Context) error {
 	}
 	var (
 		alive     bool
+		asleep    bool
 		processes int64
 		calledOff []int64
 		overdue   []int64
 	)
 	running, _, _ := h.slots.count()
-	err := h.conn.QueryRow(ctx, beatSQL, h.id.Load(), running).
-		Scan(&alive, &processes, &calledOff, &overdue)
+	busy := h.batches.Swap(0) > busyBatches
+	err := h.conn.QueryRow(ctx, beatSQL, h.id.Load(), running, busy).
+		Scan(&alive, &asleep, &processes, &calledOff, &overdue)
 	if err != nil {
 		return err
 	}
 	h.processes.Store(processes)
+	h.asleep.Store(asleep)
 	if len(calledOff) > 0 {
 		h.slots.cancel(func(a *attempt) bool { return slices.Contains(calledOff, a.claim.id) },
 			ErrCancelled, cancelled)
@@ -129,6 +128,9 @@ func (h *heart) open(ctx context.Context) error {
 			return err
 		}
 		h.conn = conn
+		if err := h.openEars(ctx); err != nil {
+			return err
+		}
 	}
 	if h.id.Load() == 0 {
 		return h.register(ctx)
@@ -152,6 +154,7 @@ func (h *heart) register(ctx context.Context) error {
 		return err
 	}
 	h.id.Store(id)
+	h.asleep.Store(false)
 	ring(h.slots.bell)
 	return h.conn.QueryRow(ctx, lifeLockSQL, id).Scan(&h.locked)
 }

@@ -87,12 +87,14 @@ INSERT INTO jobs (kind, queue, priority, max_attempts, args, unique_key, run_at)
 VALUES ($1, $2, $3, $4, $5, $6,
         greatest(coalesce($7, clock_timestamp()) + $8::interval, clock_timestamp()))`
 
-const insertPlainSQL = insertSQL + `
-RETURNING id`
+// A worker that sleeps is woken, unless it would find that the job is not due.
+const ringing = `
+RETURNING id, CASE WHEN $9 AND run_at <= clock_timestamp() THEN ring_bell(queue)::text END`
+
+const insertPlainSQL = insertSQL + ringing
 
 const insertUniqueSQL = insertSQL + `
-ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL DO NOTHING
-RETURNING id`
+ON CONFLICT (kind, unique_key) WHERE unique_key IS NOT NULL DO NOTHING` + ringing
 
 const holderSQL = `-- queue.holder
 SELECT id FROM jobs WHERE kind = $1 AND unique_key = $2`
@@ -117,7 +119,7 @@ func (c *Client) Insert(ctx context.Context, db DB, args Args) (Insertion, error
 	if e == nil {
 		return Insertion{Outcome: Skipped}, nil
 	}
-	made, err := e.insert(ctx, db)
+	made, err := e.insert(ctx, db, !c.Silent)
 	if err != nil {
 		return Insertion{}, fmt.Errorf("insert %s: %w", e.kind, err)
 	}
@@ -125,9 +127,9 @@ func (c *Client) Insert(ctx context.Context, db DB, args Args) (Insertion, error
 	return made, nil
 }
 
-// insert stores e. The holder of its key may end between the two statements:
-// then the key is free, and it is tried again.
-func (e *entry) insert(ctx context.Context, db DB) (Insertion, error) {
+// insert stores e, and rings for it or not. The holder of its key may end between the
+// two statements: then the key is free, and it is tried again.
+func (e *entry) insert(ctx context.Context, db DB, rings bool) (Insertion, error) {
 	sql := insertPlainSQL
 	if e.unique != nil {
 		sql = insertUniqueSQL
@@ -135,7 +137,7 @@ func (e *entry) insert(ctx context.Context, db DB) (Insertion, error) {
 	for {
 		var id int64
 		err := db.QueryRow(ctx, sql, e.kind, e.queue, e.priority, e.maxAttempts,
-			e.args, e.unique, e.runAt, e.delay).Scan(&id)
+			e.args, e.unique, e.runAt, e.delay, rings).Scan(&id, nil)
 		if err == nil {
 			return Insertion{ID: id, Outcome: Inserted}, nil
 		}

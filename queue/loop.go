@@ -26,7 +26,7 @@ const (
 // insert of this process. After an error it pauses, longer each time, and takes a new
 // connection.
 func (r *run) loop(ctx context.Context, leads bool) {
-	l := &loop{run: r, leads: leads}
+	l := &loop{run: r, leads: leads, naps: len(naps)}
 	defer l.close()
 	var wake chan struct{}
 	poll := time.NewTimer(pollInterval)
@@ -45,6 +45,7 @@ func (r *run) loop(ctx context.Context, leads bool) {
 		case <-r.slots.bell:
 		case <-poll.C:
 			l.polls = leads
+			l.naps = min(l.naps+1, len(naps))
 		}
 		if err := l.turn(ctx); err != nil && ctx.Err() == nil {
 			l.close()
@@ -58,6 +59,8 @@ func (r *run) loop(ctx context.Context, leads bool) {
 		switch {
 		case r.slots.waits():
 			poll.Reset(holdLimit)
+		case l.naps < len(naps):
+			poll.Reset(naps[l.naps])
 		case leads:
 			poll.Reset(jittered(pollInterval))
 		}
@@ -83,6 +86,8 @@ type loop struct {
 	*run
 	leads bool
 	polls bool      // this turn is that of a poll
+	idle  bool      // the last claim brought nothing
+	naps  int       // how many it has taken since it fell asleep
 	conn  *pgx.Conn // nil if it has to be made
 }
 
@@ -112,6 +117,9 @@ func (l *loop) turn(ctx context.Context) error {
 	}
 	more, err := l.recordAndClaim(ctx, endings, wish)
 	l.slots.landed(wish, more)
+	if err == nil && l.idle && !l.asleep.Load() {
+		err, l.naps = l.fallAsleep(ctx), 0
+	}
 	return err
 }
 
@@ -120,9 +128,11 @@ func (l *loop) turn(ctx context.Context) error {
 func (l *loop) recordAndClaim(
 	ctx context.Context, endings []*ending, w *wish,
 ) (more bool, err error) {
+	l.idle = false
 	if w != nil {
 		l.lanes.begin(w)
 	}
+	l.batches.Add(1)
 	jobs, err := l.send(ctx, endings, w)
 	if err != nil && w != nil {
 		l.lanes.failed(w)
@@ -133,6 +143,7 @@ func (l *loop) recordAndClaim(
 	if err != nil || w == nil {
 		return false, err
 	}
+	l.idle = len(jobs) == 0
 	more = l.lanes.end(w, jobs, l.processes.Load())
 	l.start(jobs, w.token)
 	l.pulse.claimed()

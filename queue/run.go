@@ -51,6 +51,8 @@ type run struct {
 	slots     *slots
 	lanes     *lanes
 	processes atomic.Int64 // that live, as of the last heartbeat
+	asleep    atomic.Bool  // inserts are to wake this process
+	batches   atomic.Int64 // of the loops, since the last heartbeat
 	pulse     *pulse
 	hooks     sync.WaitGroup // calls of onError
 }
@@ -153,7 +155,7 @@ func checkQueues(queues []Queue, handlers map[string]*handler, conns int) error 
 
 // schemaVersion is the migration that this package needs at least. A thousand of
 // them make a major version, which older packages cannot work with.
-const schemaVersion = 4
+const schemaVersion = 6
 
 const versionSQL = `-- queue.version
 SELECT coalesce(max(version_id), 0) FROM rowlock_versions WHERE is_applied`

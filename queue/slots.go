@@ -40,7 +40,8 @@ type slots struct {
 //
 // So that it need not stand still while a claim is on its way, jobs are claimed
 // ahead. That is none where jobs take much longer than a claim, and grows to whole
-// batches where they take no time.
+// batches where they take no time. A job claimed ahead may be overtaken, and so none is
+// where there is one slot.
 type queueSlots struct {
 	name    string
 	slots   int

@@ -71,7 +71,9 @@ type Worker struct {
 }
 
 // A Queue is one of the queues that a [Worker] works. Each has slots of its own,
-// so that none holds up another.
+// so that none holds up another. One slot works its queue in order, as far as one
+// Worker alone works it; more of them are faster with quick jobs, which are then
+// claimed ahead.
 type Queue struct {
 	Name  string
 	Slots int // how many of its jobs this Worker runs at once; at least 1
