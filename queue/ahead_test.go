@@ -32,7 +32,7 @@ func TestQuickJobsAreClaimedAhead(t *testing.T) {
 // nextBeat returns when b's worker has beaten once more, a second or so later.
 func (b *bench) nextBeat() {
 	b.t.Helper()
-	const beatSQL = `SELECT beat_at FROM workers WHERE state = 'live'`
+	const beatSQL = `SELECT coalesce(max(beat_at), 'epoch') FROM workers WHERE state = 'live'`
 	beat := value[time.Time](b, beatSQL)
 	require.Eventually(b.t, func() bool {
 		return value[time.Time](b, beatSQL).After(beat)

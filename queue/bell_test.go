@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rowlock/rowlock/internal/pgtest"
@@ -136,4 +139,29 @@ func TestBusyWorkerIsNotRungFor(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return value[bool](b, `SELECT EXISTS (SELECT FROM workers WHERE state = 'live' AND NOT asleep)`)
 	}, patience, 5*time.Millisecond)
+}
+
+// A pool may be set up to do other things with notifications and contexts.
+func TestWorkerHearsTheBellWhateverItsPoolDoesWithNotifications(t *testing.T) {
+	b := setup(t)
+	config := b.db.Config()
+	config.ConnConfig.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) {}
+	config.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: time.Hour}
+	}
+	db, err := pgxpool.NewWithConfig(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(db.Close)
+	b.w.DB = db
+	b.failWith(succeed)
+	b.run()
+	for range 2 {
+		b.nextBeat()
+		tx := b.begin(pgx.TxOptions{})
+		made, err := b.q.Insert(t.Context(), tx, Note{})
+		require.NoError(t, err)
+		require.NoError(t, tx.Commit(t.Context()))
+		b.until(made.ID, queue.StateCompleted)
+	}
+	require.NoError(t, b.stopped())
 }

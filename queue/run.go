@@ -19,6 +19,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -208,6 +209,11 @@ func (r *run) connect(ctx context.Context) (*pgx.Conn, error) {
 		if err := pool.BeforeConnect(ctx, config); err != nil {
 			return nil, err
 		}
+	}
+	// To listen, time after time, wants pgx's own ways.
+	config.OnNotification = nil
+	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.DeadlineContextWatcherHandler{Conn: conn.Conn()}
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
