@@ -163,3 +163,29 @@ func TestOnErrorThatPanicsIsLoggedAndTheWorkerGoesOn(t *testing.T) {
 		})
 	}
 }
+
+// A touchy log panics when it is told of a failure.
+type touchy struct{ slog.Handler }
+
+func (touchy) Enabled(context.Context, slog.Level) bool { return true }
+
+func (touchy) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "attempt failed" {
+		panic("ouch")
+	}
+	return nil
+}
+
+func TestLogThatPanicsEndsNothing(t *testing.T) {
+	b := setup(t)
+	b.w.Logger = slog.New(touchy{slog.DiscardHandler})
+	b.failWith(func(job *queue.Job[Note]) error {
+		if job.Args.Text == "bad" {
+			return queue.NoRetry(errors.New("bad"))
+		}
+		return nil
+	})
+	b.until(b.runOne(Note{Text: "bad"}), queue.StateDead)
+	b.until(b.insert(Note{Text: "good"}), queue.StateCompleted)
+	require.NoError(t, b.stopped())
+}
