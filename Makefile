@@ -1,5 +1,5 @@
 # Each target that is meant for people has a "## " comment, which help prints.
-# Arguments: make demo ARGS="--orders 5000", make test PKG=./queue ARGS="-run Insert".
+# Arguments: make demo ARGS="--orders 5000", make bench ARGS=latency, make test PKG=./queue ARGS="-run Insert".
 PKG  ?= ./...
 ARGS ?=
 
@@ -10,7 +10,7 @@ WITHPG := go run ./internal/localpg/withpg
 TOOL   := go tool -modfile=.ci/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test vet lint fmt vuln build schema up down clean
+.PHONY: help demo bench test vet lint fmt vuln build schema up down clean
 
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
@@ -19,6 +19,10 @@ help: ## print this list
 demo: ## orders, mails and an export run as jobs, on a throw-away Postgres
 	@$(WITHPG)
 	go run ./cmd/worker demo $(ARGS)
+
+bench: ## measure the queue on a throw-away Postgres, or on DATABASE_URL: ARGS="drain --jobs 100000"
+	@$(WITHPG)
+	go run ./cmd/rowlock bench $(or $(ARGS),drain)
 
 test: vet ## run all tests on a real Postgres, which is installed if it is missing
 ifeq ($(RACE),)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/rowlock/rowlock/internal/bench"
 	"github.com/rowlock/rowlock/internal/cli"
 	"github.com/rowlock/rowlock/queue"
 )
@@ -32,9 +33,12 @@ func exitCodes(codes ...int) string {
 	return strings.Join(append(lines, "  5    no database answers", "  130  interrupted"), "\n")
 }
 
-// code returns the exit code of an error from the queue.
+// code returns the exit code of an error from the queue or from a benchmark.
 func code(err error) int {
 	if _, ok := errors.AsType[*queue.InvalidError](err); ok {
+		return cli.CodeUsage
+	}
+	if _, ok := errors.AsType[*bench.RefusedError](err); ok {
 		return cli.CodeUsage
 	}
 	if errors.Is(err, queue.ErrNotFound) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rowlock/rowlock/internal/bench"
 	"github.com/rowlock/rowlock/internal/pgtest"
 	"github.com/rowlock/rowlock/queue"
 )
@@ -126,6 +127,10 @@ func TestPageKnowsAllFields(t *testing.T) {
 		"`migrate up`, `down`":        migrated{},
 		"`migrate status`":            migration{},
 		"`version`":                   build{},
+		"`bench drain`":               bench.DrainResult{},
+		"`bench latency`":             bench.LatencyResult{},
+		"`bench insert`":              bench.InsertResult{},
+		"each `bench`":                facts{},
 	} {
 		_, row, found := strings.Cut(text, "\n| "+commands+" | ")
 		require.True(t, found, commands)

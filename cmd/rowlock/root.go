@@ -50,7 +50,7 @@ one JSON object per line, whose fields are those of the table that people get.`,
 	}
 	add(look, newList(o), newShow(o), newQueues(o), newWorkers(o), newStats(o))
 	add(change, newEnqueue(o), newRetry(o), newCancel(o), newDelete(o), newPause(o), newResume(o))
-	add(prepare, newMigrate(o), newVersion(o))
+	add(prepare, newMigrate(o), newBench(o), newVersion(o))
 	root.SetHelpCommandGroupID(prepare)
 	root.SetCompletionCommandGroupID(prepare)
 	return root

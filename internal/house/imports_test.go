@@ -38,9 +38,11 @@ var mayImport = map[string][]string{
 	"cmd/worker": {anything},
 	"cmd/rowlock": {
 		pgx, cobra, module + "/queue", module + "/migrations", module + "/internal/cli",
+		module + "/internal/bench", module + "/internal/localpg",
 	},
 	"examples": {pgx, module + "/queue", module + "/migrations"},
 
+	"internal/bench": {pgx, module + "/queue", module + "/migrations"},
 	"internal/cli": {
 		pgx, cobra, "github.com/spf13/pflag", "golang.org/x/term",
 		module + "/migrations", module + "/internal/localpg",

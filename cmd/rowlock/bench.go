@@ -1,0 +1,203 @@
+// Here: "rowlock bench", and what its commands have in common.
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/spf13/cobra"
+
+	"github.com/rowlock/rowlock/internal/bench"
+	"github.com/rowlock/rowlock/internal/cli"
+	"github.com/rowlock/rowlock/internal/localpg"
+)
+
+// A benchmark is what all commands of "rowlock bench" take.
+type benchmark struct {
+	*options
+	schema bench.SchemaOptions
+}
+
+func newBench(o *options) *cobra.Command {
+	b := &benchmark{options: o}
+	cmd := &cobra.Command{
+		Use:        "bench",
+		SuggestFor: []string{"benchmark", "measure", "perf"},
+		Short:      "Measures the queue on your own Postgres",
+		Long: `Bench measures the queue on a database of yours: how fast a worker drains it, how
+soon an idle worker starts a job, what an insert costs. Drains and inserts have beside
+them what plain SQL does on the same server in the same minutes.
+
+It works in the schema rowlock_bench, which it makes and drops, also after Ctrl-C. It
+refuses a database in which another schema has live jobs or live workers, since each
+would slow down the other.
+
+Where no database is named, it starts a Postgres of its own from the server binaries of
+this machine, as durable as one in production (fsync, full_page_writes and
+synchronous_commit are on), and removes it afterwards.` + exitCodes(),
+		Example: `  rowlock bench drain
+  rowlock bench latency --rate 1000 --for 30s
+  rowlock bench insert --json
+  rowlock bench drain --json | jq .ratio_to_limit`,
+	}
+	f := cmd.PersistentFlags()
+	f.BoolVar(&b.schema.Clean, "clean", false,
+		"drop the schema rowlock_bench first, if it is there")
+	f.BoolVar(&b.schema.Anyway, "anyway", false,
+		"measure also while other jobs are in the database")
+	cmd.AddCommand(newBenchDrain(b), newBenchLatency(b), newBenchInsert(b))
+	return cmd
+}
+
+// A measurement measures, tells how far it is, and prints what it has found.
+type measurement func(ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts) error
+
+// run runs m in the schema of the benchmark.
+func (b *benchmark) run(cmd *cobra.Command, m measurement) error {
+	ctx, release := cli.Interruptible(cmd.Context())
+	defer release()
+	return explain(ctx, b.onDatabase(ctx, cmd, m))
+}
+
+// onDatabase opens the database that is named, or starts one.
+func (b *benchmark) onDatabase(ctx context.Context, cmd *cobra.Command, m measurement) (err error) {
+	const leastConns = 4 // as in a pool that nobody has set up
+	database := b.database
+	database.Schema = bench.SchemaName
+	database.Conns = int32(max(leastConns, runtime.NumCPU()))
+	if database.URL == "" {
+		server, err := localpg.Start(ctx, localpg.Options{Durable: true})
+		if ctx.Err() != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		if err != nil {
+			return cli.NoDatabase(err)
+		}
+		defer func() {
+			if err := server.Close(); err != nil {
+				cli.Tell(cmd, err)
+			}
+		}()
+		cmd.PrintErrln("database: " + cli.Printable(server.How))
+		database.URL = server.URL
+	}
+	db, err := database.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return b.inSchema(ctx, cmd, db, m)
+}
+
+func (b *benchmark) inSchema(
+	ctx context.Context, cmd *cobra.Command, db *pgxpool.Pool, m measurement,
+) error {
+	schema, err := bench.TakeSchema(ctx, db, b.schema)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := schema.Drop(); err != nil {
+			cli.Tell(cmd, err)
+		}
+	}()
+	f, err := readFacts(ctx, db)
+	if err != nil {
+		return err
+	}
+	line := &progressLine{w: cmd.ErrOrStderr(), shown: cli.IsTerminal(cmd.ErrOrStderr())}
+	defer line.clear()
+	return m(ctx, db, line.tell, f)
+}
+
+// Facts are what figures go with, as --json prints them in the same object.
+type facts struct {
+	Postgres string            `json:"postgres"`
+	Settings map[string]string `json:"settings"`
+	CPUs     int               `json:"cpus"` // of this machine, which may not be the server's
+	Go       string            `json:"go"`
+	Rowlock  string            `json:"rowlock"`
+
+	told []string // the settings, for people
+}
+
+func readFacts(ctx context.Context, db *pgxpool.Pool) (*facts, error) {
+	version, settings, err := bench.Server(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	b := readBuild()
+	f := &facts{
+		Postgres: version, Settings: make(map[string]string), CPUs: runtime.NumCPU(),
+		Go: cmp.Or(b.Go, runtime.Version()), Rowlock: b.Version,
+	}
+	if b.Revision != "" {
+		f.Rowlock += ", commit " + b.Revision
+	}
+	for _, s := range settings {
+		f.Settings[s.Name] = s.Value
+		f.told = append(f.told, s.Name+"="+s.Value)
+	}
+	return f, nil
+}
+
+// print writes f for people.
+func (f *facts) print(w io.Writer) error {
+	const indent = "\n          "
+	_, err := fmt.Fprintf(w, "postgres  %s\nsettings  %s\nmachine   %d CPUs, %s, rowlock %s\n\n",
+		cli.Printable(f.Postgres), strings.Join(wrapped(f.told), indent), f.CPUs, f.Go, f.Rowlock)
+	return err
+}
+
+// wrapped puts words on lines of a readable width.
+func wrapped(words []string) (lines []string) {
+	const width = 76
+	line := ""
+	for _, word := range words {
+		word = cli.Printable(word)
+		if line != "" && len(line)+1+len(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return append(lines, line)
+}
+
+// A progressLine is the last line of a terminal, written over and over.
+type progressLine struct {
+	mu    sync.Mutex
+	w     io.Writer
+	shown bool
+	told  time.Time
+}
+
+// tell is a [bench.Progress].
+func (p *progressLine) tell(what string, done, total int) {
+	const pause = 100 * time.Millisecond
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.shown || done < total && time.Since(p.told) < pause {
+		return
+	}
+	p.told = time.Now()
+	fmt.Fprintf(p.w, "\r\x1b[K%s: %d of %d", what, done, total)
+}
+
+// clear leaves an empty line behind.
+func (p *progressLine) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shown && !p.told.IsZero() {
+		fmt.Fprint(p.w, "\r\x1b[K")
+		p.told = time.Time{}
+	}
+}

@@ -1,0 +1,112 @@
+// Here: "rowlock bench drain".
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/spf13/cobra"
+
+	"github.com/rowlock/rowlock/internal/bench"
+	"github.com/rowlock/rowlock/internal/cli"
+)
+
+func newBenchDrain(b *benchmark) *cobra.Command {
+	o := bench.DrainOptions{Jobs: 200_000, Runs: 3}
+	cmd := &cobra.Command{
+		Use:   "drain",
+		Short: "How fast one worker finishes jobs that wait",
+		Long: `Drain inserts jobs and lets one worker with its default settings finish them. The
+handler does nothing, so what is measured is the queue. The clock runs from the start of
+the worker until the database says that all jobs are finished.
+
+The limit is the same work in plain SQL: the same batches of finish and claim, fenced by
+token, with the same history, from one, two or three connections, whichever is best. Runs
+of both alternate. Each figure is the median of its runs, with the least and the most.
+
+WAL is what the server logged meanwhile, other sessions' included. HOT is the part of the
+updates of jobs that wrote no index entry. Before each run there is a CHECKPOINT, if your
+role may make one: pages then go to the WAL whole when they are first written.` + exitCodes(),
+		Example: `  rowlock bench drain
+  rowlock bench drain --jobs 1000000 --slots 100
+  rowlock bench drain --runs 5 --json | jq .ratio_to_limit`,
+		Args: none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case o.Jobs < 1:
+				return cli.Usagef("--jobs is %d: give at least 1", o.Jobs)
+			case o.Runs < 1:
+				return cli.Usagef("--runs is %d: give at least 1", o.Runs)
+			case o.Slots < 0 || o.Slots > 1_000_000:
+				return cli.Usagef("--slots is %d: give up to 1000000; 0 is the default", o.Slots)
+			}
+			return b.run(cmd, func(
+				ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
+			) error {
+				o.Progress = p
+				result, err := bench.Drain(ctx, db, o)
+				if len(result.Runs) == 0 {
+					return err
+				}
+				return errors.Join(err, printDrain(cmd.OutOrStdout(), f, result, b.json))
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&o.Jobs, "jobs", o.Jobs, "how many `jobs` each run has")
+	f.IntVar(&o.Runs, "runs", o.Runs, "how many `runs`")
+	f.IntVar(&o.Slots, "slots", 0, "`slots` of the worker; 0 is the default, its connections")
+	return cmd
+}
+
+// A drained is what drain has found, as --json prints it.
+type drained struct {
+	bench.DrainResult
+	*facts
+}
+
+func printDrain(w io.Writer, f *facts, r bench.DrainResult, asJSON bool) error {
+	if asJSON {
+		return cli.PrintJSON(w, drained{r, f})
+	}
+	if err := f.print(w); err != nil {
+		return err
+	}
+	rows := newTable(w, "WHAT", "RUNS", "JOBS/S", "MIN", "MAX", "WAL BYTES/JOB", "HOT")
+	for _, s := range r.Sums() {
+		name := s.What
+		switch {
+		case s.Loops == 1:
+			name += ", 1 loop"
+		case s.Loops > 1:
+			name += fmt.Sprintf(", %d loops", s.Loops)
+		}
+		err := rows.add(name, strconv.Itoa(s.Runs), number(s.JobsPerSecond), number(s.Min),
+			number(s.Max), number(s.WAL), fmt.Sprintf("%.3f", s.Hot))
+		if err != nil {
+			return err
+		}
+	}
+	if err := rows.flush(); err != nil {
+		return err
+	}
+	ratio := "unknown"
+	if r.Ratio > 0 {
+		ratio = fmt.Sprintf("%.3f", r.Ratio)
+	}
+	checkpoint := "with a CHECKPOINT before each"
+	if !r.Runs[0].Checkpoint {
+		checkpoint = "without CHECKPOINTs, which your role may not make"
+	}
+	_, err := fmt.Fprintf(w, "\nratio to the limit: %s; runs of %d jobs, %s\n",
+		ratio, r.Jobs, checkpoint)
+	return err
+}
+
+// number is x for people.
+func number(x float64) string { return strconv.FormatFloat(x, 'f', 0, 64) }
