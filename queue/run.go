@@ -156,7 +156,7 @@ func checkQueues(queues []Queue, handlers map[string]*handler, conns int) error 
 
 // schemaVersion is the migration that this package needs at least. A thousand of
 // them make a major version, which older packages cannot work with.
-const schemaVersion = 6
+const schemaVersion = 5
 
 const versionSQL = `-- queue.version
 SELECT coalesce(max(version_id), 0) FROM rowlock_versions WHERE is_applied`
