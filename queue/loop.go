@@ -1,8 +1,8 @@
 // Here: the loops that record what ended and claim what may start, both in one round
 // trip. While a batch is on its way, whatever ends forms the next: so batches grow with
-// the load, and nothing waits for a timer. There are two loops, so that the database
-// has something to do while this process reads and starts what a batch brought; the
-// second joins when a whole batch has gathered.
+// the load. There are two loops, so that the database has something to do while this
+// process reads and starts what a batch brought; the second joins when a whole batch
+// has gathered.
 
 package queue
 
