@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -120,7 +121,9 @@ func (c *Client) insertAll(
 			chunk = append(chunk, e)
 			if e != nil {
 				bytes += len(e.args)
-				due[e.queue] = due[e.queue] || e.runAt == nil && e.delay == 0
+				if e.runAt == nil && e.delay == 0 {
+					due[e.queue] = true
+				}
 			}
 		}
 		if len(chunk) == chunkRows || bytes >= chunkBytes {
@@ -144,16 +147,10 @@ SELECT ring_bell(name) FROM unnest($1::text[]) AS q (name)`
 
 // ring wakes the workers of queues that sleep, once tx commits.
 func (c *Client) ring(ctx context.Context, tx pgx.Tx, due map[string]bool) error {
-	var queues []string
-	for name, isDue := range due {
-		if isDue {
-			queues = append(queues, name)
-		}
-	}
-	if c.Silent || queues == nil {
+	if c.Silent || len(due) == 0 {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, ringSQL, queues); err != nil {
+	if _, err := tx.Exec(ctx, ringSQL, slices.Collect(maps.Keys(due))); err != nil {
 		return fmt.Errorf("insert batch: %w", err)
 	}
 	return nil

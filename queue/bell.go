@@ -1,7 +1,7 @@
 // Here: the bell. A worker that has nothing to do has inserts wake it by NOTIFY. While
 // it is busy nobody notifies, since NOTIFY takes a lock of the whole cluster at commit,
 // and the next claim is never far. A notification is a hint: polls find the same jobs,
-// where LISTEN does not work also.
+// also where LISTEN does not work.
 
 package queue
 
@@ -41,8 +41,8 @@ func (l *loop) fallAsleep(ctx context.Context) error {
 const channelSQL = `-- queue.channel
 SELECT 'rowlock_' || 'workers'::regclass::oid`
 
-// openEars has a new connection hear the bell.
-func (h *heart) openEars(ctx context.Context) error {
+// listen has a new connection hear the bell.
+func (h *heart) listen(ctx context.Context) error {
 	var channel string
 	if err := h.conn.QueryRow(ctx, channelSQL).Scan(&channel); err != nil {
 		return err
@@ -52,9 +52,9 @@ func (h *heart) openEars(ctx context.Context) error {
 	return err
 }
 
-// listen waits for so long, and rings for a loop when the bell of one of its queues
+// hear waits for so long, and rings for a loop when the bell of one of its queues
 // does.
-func (h *heart) listen(ctx context.Context, d time.Duration) error {
+func (h *heart) hear(ctx context.Context, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	for {

@@ -26,7 +26,7 @@ func (r *run) heartbeat(ctx context.Context) {
 		err := h.beat(ctx)
 		if err == nil {
 			pause = 0
-			err = h.listen(ctx, beatInterval)
+			err = h.hear(ctx, beatInterval)
 		}
 		if ctx.Err() != nil {
 			return
@@ -128,7 +128,7 @@ func (h *heart) open(ctx context.Context) error {
 			return err
 		}
 		h.conn = conn
-		if err := h.openEars(ctx); err != nil {
+		if err := h.listen(ctx); err != nil {
 			return err
 		}
 	}

@@ -212,14 +212,18 @@ func (s *slots) close() {
 
 // giveBack ends those that wait and match, before they have begun.
 func (s *slots) giveBack(match func(*attempt) bool, f fate) {
+	var back []*ending
 	for _, q := range s.queues {
 		q.waiting = slices.DeleteFunc(q.waiting, func(a *attempt) bool {
 			gone := match(a)
 			if gone {
-				s.put(&ending{attempt: a, fate: f})
+				back = append(back, &ending{attempt: a, fate: f})
 			}
 			return gone
 		})
+	}
+	if len(back) > 0 {
+		s.put(back...)
 	}
 }
 
@@ -257,9 +261,9 @@ func (s *slots) cancel(match func(*attempt) bool, cause error, f fate) {
 	s.giveBack(match, f)
 }
 
-// count returns how many attempts run, how many jobs are held, and whether a claim
-// is on its way.
-func (s *slots) count() (running, held int, asking bool) {
+// count returns how many attempts run, how many jobs are held, and whether a batch
+// is on its way, which may bring more.
+func (s *slots) count() (running, held int, flying bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.running), s.held, s.flying > 0
@@ -275,15 +279,15 @@ func (s *slots) abandon() {
 	}
 }
 
-// wait returns true when no attempt runs or, if all, no job is held and no claim on
+// wait returns true when no attempt runs or, if all, no job is held and no batch on
 // its way; and false when d has passed or now is closed before that. It is for one
 // caller, after close.
 func (s *slots) wait(d time.Duration, now <-chan struct{}, all bool) bool {
 	over := time.NewTimer(d)
 	defer over.Stop()
 	for {
-		running, held, asking := s.count()
-		if running == 0 && (!all || held == 0 && !asking) {
+		running, held, flying := s.count()
+		if running == 0 && (!all || held == 0 && !flying) {
 			return true
 		}
 		select {
