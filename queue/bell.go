@@ -31,11 +31,13 @@ UPDATE workers SET asleep = true WHERE id = $1 AND state = 'live'`
 func (l *loop) fallAsleep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
 	defer cancel()
-	if _, err := l.conn.Exec(ctx, asleepSQL, l.id.Load()); err != nil {
-		return err
+	err := readCommitted(ctx, l.conn, func(batch *pgx.Batch) {
+		batch.Queue(asleepSQL, l.id.Load())
+	})
+	if err == nil {
+		l.asleep.Store(true)
 	}
-	l.asleep.Store(true)
-	return nil
+	return err
 }
 
 const channelSQL = `-- queue.channel

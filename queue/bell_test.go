@@ -165,3 +165,27 @@ func TestWorkerHearsTheBellWhateverItsPoolDoesWithNotifications(t *testing.T) {
 	}
 	require.NoError(t, b.stopped())
 }
+
+// The worker's row has two writers: its heartbeat, and the loop that falls asleep.
+func TestBeatThatMeetsAnotherWriteGoesOnWhereTheDefaultIsSerializable(t *testing.T) {
+	b := setup(t)
+	b.exec(`DO $$ BEGIN
+		EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database());
+	END $$`)
+	b.db.Reset()
+	require.Equal(t, "serializable", value[string](b, `SHOW transaction_isolation`))
+	b.failWith(succeed)
+	b.run()
+	b.nextBeat()
+	tx := b.begin(pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	_, err := tx.Exec(t.Context(), `UPDATE workers SET slots = slots`)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		return value[bool](b, `SELECT EXISTS (SELECT FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock')`)
+	}, patience, 5*time.Millisecond, "the beat waits")
+	require.NoError(t, tx.Commit(t.Context()))
+	b.nextBeat()
+	require.NoError(t, b.stopped())
+	require.Empty(t, b.heard)
+}

@@ -80,8 +80,11 @@ func (h *heart) beat(ctx context.Context) error {
 	)
 	running, _, _ := h.slots.count()
 	busy := h.batches.Swap(0) > busyBatches
-	err := h.conn.QueryRow(ctx, beatSQL, h.id.Load(), running, busy).
-		Scan(&alive, &asleep, &processes, &calledOff, &overdue)
+	err := readCommitted(ctx, h.conn, func(batch *pgx.Batch) {
+		batch.Queue(beatSQL, h.id.Load(), running, busy).QueryRow(func(row pgx.Row) error {
+			return row.Scan(&alive, &asleep, &processes, &calledOff, &overdue)
+		})
+	})
 	if err != nil {
 		return err
 	}

@@ -228,6 +228,17 @@ func (r *run) connect(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
+// readCommitted sends what queue adds to a batch in one transaction and round trip. A
+// database whose default is SERIALIZABLE would fail what meets a write of another's.
+// After an error the caller closes conn.
+func readCommitted(ctx context.Context, conn *pgx.Conn, queue func(*pgx.Batch)) error {
+	batch := &pgx.Batch{}
+	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
+	queue(batch)
+	batch.Queue("COMMIT")
+	return conn.SendBatch(ctx, batch).Close()
+}
+
 // closeConn closes conn. The server notices by itself where it cannot be told.
 func closeConn(conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
