@@ -95,7 +95,7 @@ func (l *loop) readClaim(results pgx.BatchResults) ([]*attempt, error) {
 	var jobs []*attempt
 	var into []any
 	for rows.Next() {
-		a := &attempt{}
+		a := newAttempt()
 		j := &a.job
 		// Names that are known here need no copy each.
 		raw := rows.RawValues()

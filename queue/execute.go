@@ -8,21 +8,41 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 )
 
 const defaultTimeout = 15 * time.Minute
 
-// An attempt is one run of one job, from the claim to the record of its end. All of
-// it is one allocation.
+// An attempt is one run of one job, from the claim to the record of its end.
 type attempt struct {
+	*lent
 	job        JobRow
-	claim      claim
 	cancelling bool // called off before its last process died
 	handler    *handler
 	admitted   time.Time // to wait for a slot, by this process' clock
-	ctx        attemptContext
 	end        ending
+}
+
+// lent is what an attempt's handler has, and may keep.
+type lent struct {
+	claim claim
+	ctx   attemptContext
+}
+
+// attempts that are over serve others: that leaves a quarter less garbage.
+var attempts = sync.Pool{New: func() any { return &attempt{} }}
+
+func newAttempt() *attempt {
+	a := attempts.Get().(*attempt)
+	a.lent = &lent{}
+	return a
+}
+
+// free gives a up for others. Nobody may still hold it, but what is lent.
+func (a *attempt) free() {
+	*a = attempt{}
+	attempts.Put(a)
 }
 
 // start gives claimed jobs to their handlers. One that was called off before its
@@ -99,24 +119,24 @@ func (r *run) execute(a *attempt) {
 		a.end.judge(err)
 	}()
 	a.ctx.begin(r.values, a.timeoutOf())
-	err = r.wrapped(a)(&a.ctx)
+	err = r.call(a)
 	returned = true
 }
 
-// wrapped is a's handler inside the middleware. Both see a copy of the row: what they
+// call calls a's handler inside the middleware. Both see a copy of the row: what they
 // do to it is theirs.
-func (r *run) wrapped(a *attempt) func(ctx context.Context) error {
-	job := &a.job // of which the handler gets a copy
-	if len(r.middleware) > 0 {
-		copied := *job
-		job = &copied
+func (r *run) call(a *attempt) error {
+	h, ours := a.handler, a.lent
+	if len(r.middleware) == 0 {
+		return h.run(&ours.ctx, r.db, &a.job, &ours.claim) // which copies the row
 	}
-	call := func(ctx context.Context) error { return a.handler.run(ctx, r.db, job, &a.claim) }
+	job := a.job
+	call := func(ctx context.Context) error { return h.run(ctx, r.db, &job, &ours.claim) }
 	for _, wrap := range slices.Backward(r.middleware) {
 		next := call
-		call = func(ctx context.Context) error { return wrap(ctx, job, next) }
+		call = func(ctx context.Context) error { return wrap(ctx, &job, next) }
 	}
-	return call
+	return call(&ours.ctx)
 }
 
 // panicError makes what was panicked with an error that wraps it if it is one.

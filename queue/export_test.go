@@ -13,6 +13,9 @@ import (
 // Carried are the columns that a job takes along from table to table.
 const Carried = carried
 
+// BatchLimit is how many jobs a batch takes at most.
+const BatchLimit = batchLimit
+
 // A Statement is SQL and its arguments.
 type Statement struct {
 	SQL  string
@@ -25,14 +28,22 @@ func Settings() Statement { return Statement{SQL: settingsSQL} }
 // Claim is the loop's claim of so many jobs of kind note in a queue, for a worker. It
 // is a sweep, or begins behind a time.
 func Claim(worker int64, queue string, limit int32, cursor time.Time) Statement {
+	return ClaimOf(worker, []string{queue}, limit, cursor)
+}
+
+// ClaimOf is [Claim] for several queues, of each so many.
+func ClaimOf(worker int64, queues []string, limit int32, cursor time.Time) Statement {
 	l := &loop{run: &run{kinds: []string{"note"}}}
 	l.id.Store(worker)
 	w := &wish{
-		queues: []string{queue}, free: []int32{limit}, suspect: true, token: newToken(),
+		queues: queues, suspect: true, token: newToken(),
 		sweep: cursor.IsZero(), strays: []int64{},
 	}
-	for range priorities {
-		w.at, w.id = append(w.at, cursor), append(w.id, 0)
+	for range queues {
+		w.free = append(w.free, limit)
+		for range priorities {
+			w.at, w.id = append(w.at, cursor), append(w.id, 0)
+		}
 	}
 	return only(func(batch *pgx.Batch) { l.queueClaim(batch, w) })
 }
@@ -43,12 +54,12 @@ func Finishes(ids, tokens []int64) map[string]Statement {
 	statements := make(map[string]Statement)
 	for name, f := range map[string]fate{
 		"completed": completed, "discarded": discarded, "dead": dead, "failed": failed,
-		"returned": returned, "settled": settled,
+		"returned": returned, "settled": settled, "cancelled": cancelled,
 	} {
 		var endings []*ending
 		wait := time.Minute
 		for i, id := range ids {
-			e := &ending{attempt: &attempt{}, fate: f, wait: &wait, err: ErrTimeout}
+			e := &ending{attempt: newAttempt(), fate: f, wait: &wait, err: ErrTimeout}
 			e.claim.id, e.claim.token = id, tokens[i]
 			endings = append(endings, e)
 		}

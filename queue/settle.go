@@ -19,6 +19,9 @@ func (l *loop) afterwards(ctx context.Context, rec *record) {
 		if fate(f) == completed {
 			if rec.completed == int64(len(group)) {
 				done += len(group)
+				for _, e := range group {
+					e.free()
+				}
 			} else {
 				missing = append(missing, group...)
 			}
