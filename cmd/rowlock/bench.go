@@ -33,9 +33,11 @@ func newBench(o *options) *cobra.Command {
 		Use:        "bench",
 		SuggestFor: []string{"benchmark", "measure", "perf"},
 		Short:      "Measures the queue on your own Postgres",
-		Long: `Bench measures the queue on a database of yours: how fast a worker drains it, how
-soon an idle worker starts a job, what an insert costs. Drains and inserts have beside
-them what plain SQL does on the same server in the same minutes.
+		Long: `Bench measures the queue on a database of yours: how fast a worker drains it, alone
+or while others insert, how soon an idle worker starts a job, what an insert costs, and
+what becomes of these when the tables are full or an old transaction stays open. Where
+there is something to compare with, plain SQL does it on the same server in the same
+minutes.
 
 It works in the schema rowlock_bench, which it makes and drops, also after Ctrl-C. It
 refuses a database in which another schema has live jobs or live workers, since each
@@ -45,6 +47,7 @@ Where no database is named, it starts a Postgres of its own from the server bina
 this machine, as durable as one in production (fsync, full_page_writes and
 synchronous_commit are on), and removes it afterwards.` + exitCodes(),
 		Example: `  rowlock bench drain
+  rowlock bench steady --for 5m
   rowlock bench latency --rate 1000 --for 30s
   rowlock bench insert --json
   rowlock bench drain --json | jq .ratio_to_limit`,
@@ -54,12 +57,51 @@ synchronous_commit are on), and removes it afterwards.` + exitCodes(),
 		"drop the schema rowlock_bench first, if it is there")
 	f.BoolVar(&b.schema.Anyway, "anyway", false,
 		"measure also while other jobs are in the database")
-	cmd.AddCommand(newBenchDrain(b), newBenchLatency(b), newBenchInsert(b))
+	cmd.AddCommand(newBenchDrain(b), newBenchLimit(b), newBenchSteady(b), newBenchXmin(b),
+		newBenchTx(b), newBenchPool(b), newBenchScale(b),
+		newBenchBacklog(b), newBenchBurst(b), newBenchIdle(b), newBenchLatency(b),
+		newBenchInsert(b))
 	return cmd
 }
 
 // A measurement measures, tells how far it is, and prints what it has found.
 type measurement func(ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts) error
+
+// atLeast returns an error if the flag has less than it needs.
+func atLeast(flag string, n, least int) error {
+	if n < least {
+		return cli.Usagef("--%s is %d: give at least %d", flag, n, least)
+	}
+	return nil
+}
+
+// eachAtLeast returns an error if the flag has no number, or one that is less than it
+// needs.
+func eachAtLeast(flag string, numbers []int, least int) error {
+	for _, n := range numbers {
+		if err := atLeast(flag, n, least); err != nil {
+			return err
+		}
+	}
+	if len(numbers) == 0 {
+		return cli.Usagef("--%s is empty: give numbers such as 1,2,4", flag)
+	}
+	return nil
+}
+
+// longest is what a measurement may be told to take.
+const longest = time.Hour
+
+// checkTime returns an error if the flag is not a time that one would wait.
+func checkTime(flag string, d, least time.Duration) error {
+	switch {
+	case d <= 0 || d > longest:
+		return cli.Usagef("--%s is %v: give a time up to 1h, such as 15s", flag, d)
+	case d < least:
+		return cli.Usagef("--%s is %v: give at least %v", flag, d, least)
+	}
+	return nil
+}
 
 // run runs m in the schema of the benchmark.
 func (b *benchmark) run(cmd *cobra.Command, m measurement) error {
@@ -70,10 +112,7 @@ func (b *benchmark) run(cmd *cobra.Command, m measurement) error {
 
 // onDatabase opens the database that is named, or starts one.
 func (b *benchmark) onDatabase(ctx context.Context, cmd *cobra.Command, m measurement) (err error) {
-	const leastConns = 4 // as in a pool that nobody has set up
-	database := b.database
-	database.Schema = bench.SchemaName
-	database.Conns = int32(max(leastConns, runtime.NumCPU()))
+	database := b.inItsSchema()
 	if database.URL == "" {
 		server, err := localpg.Start(ctx, localpg.Options{Durable: true})
 		if ctx.Err() != nil {
@@ -96,6 +135,15 @@ func (b *benchmark) onDatabase(ctx context.Context, cmd *cobra.Command, m measur
 	}
 	defer db.Close()
 	return b.inSchema(ctx, cmd, db, m)
+}
+
+// inItsSchema is the database, as benchmarks connect to it.
+func (b *benchmark) inItsSchema() cli.Database {
+	const leastConns = 4 // as in a pool that nobody has set up
+	database := b.database
+	database.Schema = bench.SchemaName
+	database.Conns = int32(max(leastConns, runtime.NumCPU()))
+	return database
 }
 
 func (b *benchmark) inSchema(

@@ -26,12 +26,15 @@ handler does nothing, so what is measured is the queue. The clock runs from the 
 the worker until the database says that all jobs are finished.
 
 The limit is the same work in plain SQL: the same batches of finish and claim, fenced by
-token, with the same history, from one, two or three connections, whichever is best. Runs
-of both alternate. Each figure is the median of its runs, with the least and the most.
+token, with the same history, by the number of connections and the size of batches that
+the first round found best. Runs of both alternate. Each figure is the median of its runs,
+with the least and the most.
 
 WAL is what the server logged meanwhile, other sessions' included. HOT is the part of the
-updates of jobs that wrote no index entry. Before each run there is a CHECKPOINT, if your
-role may make one: pages then go to the WAL whole when they are first written.` + exitCodes(),
+updates of jobs that wrote no index entry. Before the jobs of a run are inserted there is
+a CHECKPOINT, if your role may make one, so that none comes between them and their end:
+the first write of a page after a checkpoint goes to the WAL whole, which jobs that wait
+for long pay for.` + exitCodes(),
 		Example: `  rowlock bench drain
   rowlock bench drain --jobs 1000000 --slots 100
   rowlock bench drain --runs 5 --json | jq .ratio_to_limit`,
@@ -77,14 +80,28 @@ func printDrain(w io.Writer, f *facts, r bench.DrainResult, asJSON bool) error {
 	if err := f.print(w); err != nil {
 		return err
 	}
+	if err := printSums(w, r.Sums()); err != nil {
+		return err
+	}
+	ratio := "unknown"
+	if r.Ratio > 0 {
+		ratio = fmt.Sprintf("%.3f", r.Ratio)
+	}
+	_, err := fmt.Fprintf(w, "\nratio to the limit: %s; runs of %d jobs, %s\n",
+		ratio, r.Jobs, checkpoints(r.Runs[0].Checkpoint))
+	return err
+}
+
+// printSums prints a row for each kind of run.
+func printSums(w io.Writer, sums []bench.DrainSum) error {
 	rows := newTable(w, "WHAT", "RUNS", "JOBS/S", "MIN", "MAX", "WAL BYTES/JOB", "HOT")
-	for _, s := range r.Sums() {
+	for _, s := range sums {
 		name := s.What
 		switch {
 		case s.Loops == 1:
-			name += ", 1 loop"
+			name += fmt.Sprintf(", 1 loop of %d", s.Batch)
 		case s.Loops > 1:
-			name += fmt.Sprintf(", %d loops", s.Loops)
+			name += fmt.Sprintf(", %d loops of %d", s.Loops, s.Batch)
 		}
 		err := rows.add(name, strconv.Itoa(s.Runs), number(s.JobsPerSecond), number(s.Min),
 			number(s.Max), number(s.WAL), fmt.Sprintf("%.3f", s.Hot))
@@ -92,20 +109,15 @@ func printDrain(w io.Writer, f *facts, r bench.DrainResult, asJSON bool) error {
 			return err
 		}
 	}
-	if err := rows.flush(); err != nil {
-		return err
+	return rows.flush()
+}
+
+// checkpoints says whether there were any.
+func checkpoints(made bool) string {
+	if made {
+		return "with a CHECKPOINT before each"
 	}
-	ratio := "unknown"
-	if r.Ratio > 0 {
-		ratio = fmt.Sprintf("%.3f", r.Ratio)
-	}
-	checkpoint := "with a CHECKPOINT before each"
-	if !r.Runs[0].Checkpoint {
-		checkpoint = "without CHECKPOINTs, which your role may not make"
-	}
-	_, err := fmt.Fprintf(w, "\nratio to the limit: %s; runs of %d jobs, %s\n",
-		ratio, r.Jobs, checkpoint)
-	return err
+	return "without CHECKPOINTs, which your role may not make"
 }
 
 // number is x for people.

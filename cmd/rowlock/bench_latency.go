@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,33 +21,39 @@ import (
 )
 
 func newBenchLatency(b *benchmark) *cobra.Command {
-	o := bench.LatencyOptions{Rate: 200, For: 15 * time.Second}
+	o := bench.LatencyOptions{
+		Rate: 200, For: 15 * time.Second, Through: bench.ThroughTx, Batch: 1,
+	}
 	cmd := &cobra.Command{
 		Use:   "latency",
 		Short: "How soon an idle worker starts a job",
 		Long: `Latency inserts jobs, each in a transaction of its own, and measures how long they
-wait: from when the insert has returned until the handler starts, by the clock of this
-process, which does both. So it is the latency of a program that works the jobs it
-inserts itself.
+wait: from when the COMMIT has returned until the handler starts, by the clock of this
+process, which does both. The worker does not see such an insert: a NOTIFY wakes it, or it
+is awake. With --through pool it is woken as a program wakes itself that works the jobs it
+inserts. With --poll-only nothing wakes it, as where LISTEN does not work.
 
-Jobs come by a schedule that waits for nothing, so a worker that falls behind is seen.
-With --rate 0 the next job comes a moment after the last one was started. A few jobs go
-before and are not measured.
+Jobs come by a schedule that waits for nothing, so a worker that falls behind is seen, and
+so are inserts that do: it is told how long after they were due they began. With --rate 0
+the next job comes a moment after the last one was started. A few jobs go before and are
+not measured.
+
+With --long-tx, 16 transactions beside them insert a job each, stay open for up to 8 s,
+and go on with the next: how long these jobs wait after their COMMIT is told by itself.
 
 What the database says of the same jobs is told too: from the INSERT, so the commit is
 part of it, to the start of the transaction that claimed the job, which came back later.` +
 			exitCodes(),
 		Example: `  rowlock bench latency
-  rowlock bench latency --rate 1000 --for 1m
+  rowlock bench latency --rate 5000 --for 1m --long-tx
+  rowlock bench latency --poll-only
   rowlock bench latency --rate 0 --json | jq .p99_ms`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			const fastest = 100_000
-			switch {
-			case !(o.Rate >= 0 && o.Rate <= fastest):
-				return cli.Usagef("--rate is %v: give jobs a second, up to %d", o.Rate, fastest)
-			case o.For <= 0 || o.For > time.Hour:
-				return cli.Usagef("--for is %v: give a time up to 1h, such as 15s", o.For)
+			err := cmp.Or(checkRate(o.Rate), checkTime("for", o.For, 0),
+				atLeast("batch", o.Batch, 1), checkThrough(o))
+			if err != nil {
+				return err
 			}
 			return b.run(cmd, func(
 				ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
@@ -63,7 +70,22 @@ part of it, to the start of the transaction that claimed the job, which came bac
 	f := cmd.Flags()
 	f.Float64Var(&o.Rate, "rate", o.Rate, "`jobs` inserted a second; 0 inserts one at a time")
 	f.DurationVar(&o.For, "for", o.For, "for how `long` jobs are inserted")
+	f.StringVar(&o.Through, "through", o.Through, "insert through a `tx` of one's own, or a pool")
+	f.IntVar(&o.Batch, "batch", o.Batch, "how many `jobs` a transaction inserts")
+	f.BoolVar(&o.PollOnly, "poll-only", false, "inserts wake nobody")
+	f.BoolVar(&o.LongTx, "long-tx", false, "transactions that stay open insert jobs, too")
 	return cmd
+}
+
+func checkThrough(o bench.LatencyOptions) error {
+	switch {
+	case o.Through != bench.ThroughTx && o.Through != bench.ThroughPool:
+		return cli.Usagef("--through is %q: give tx or pool", o.Through)
+	case o.Through == bench.ThroughPool && o.PollOnly:
+		return cli.Usagef("--through pool wakes the worker, and --poll-only wakes nobody: " +
+			"leave one out")
+	}
+	return nil
 }
 
 // A waited is what latency has found, as --json prints it.
@@ -85,10 +107,15 @@ func printLatency(w io.Writer, f *facts, r bench.LatencyResult, asJSON bool) err
 		err = rows.add("insert to claim", ms(r.DatabaseP50), ms(r.DatabaseP99), "",
 			ms(r.DatabaseMax))
 	}
+	if err == nil && r.LateCommits > 0 {
+		err = rows.add("late commit to start", ms(r.LateCommitP50), ms(r.LateCommitP99), "",
+			ms(r.LateCommitMax))
+	}
 	if err := errors.Join(err, rows.flush()); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "\n%s\n%d jobs, %.1f a second\n", histogram(r.Buckets), r.Jobs, r.Rate)
+	_, err = fmt.Fprintf(w, "\n%s\n%d jobs, %.1f a second; inserts began late by %s ms (p99)\n",
+		histogram(r.Buckets), r.Jobs, r.Rate, ms(r.Late))
 	return err
 }
 

@@ -4,8 +4,10 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -21,26 +23,20 @@ type crew struct {
 	trouble chan error // the first error that it told of
 }
 
-// startCrew starts a worker. Slots is 0 for the default: as many as db has connections.
-// A job does handle and nothing else.
+// startCrew starts a worker. Queues are nil for its default: one, with as many slots as
+// db has connections. Handle names its handlers.
 func startCrew(
-	ctx context.Context, db *pgxpool.Pool, slots int, handle func(n int),
+	ctx context.Context, db *pgxpool.Pool, queues []queue.Queue, handle func(*queue.Worker),
 ) *crew {
 	c := &crew{ended: make(chan struct{}), trouble: make(chan error, 1)}
-	c.worker = &queue.Worker{DB: db, Logger: slog.New(slog.DiscardHandler)}
-	if slots > 0 {
-		c.worker.Queues = []queue.Queue{{Name: "default", Slots: slots}}
-	}
+	c.worker = &queue.Worker{DB: db, Queues: queues, Logger: slog.New(slog.DiscardHandler)}
 	c.worker.OnError = func(_ context.Context, err error) {
 		select {
 		case c.trouble <- err:
 		default:
 		}
 	}
-	queue.HandleFunc(c.worker, func(_ context.Context, job *queue.Job[nothing]) error {
-		handle(job.Args.N)
-		return nil
-	})
+	handle(c.worker)
 	// It ends by leave alone, so that what it holds is on record or given back.
 	ctx, c.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
@@ -48,6 +44,36 @@ func startCrew(
 		c.result = c.worker.Run(ctx)
 	}()
 	return c
+}
+
+// slotsOf returns the default queue with so many slots, or nil for 0.
+func slotsOf(slots int) []queue.Queue {
+	if slots == 0 {
+		return nil
+	}
+	return []queue.Queue{{Name: "default", Slots: slots}}
+}
+
+// doing makes a job do f with its number, and nothing else.
+func doing(f func(n int)) func(*queue.Worker) {
+	return func(w *queue.Worker) {
+		queue.HandleFunc(w, func(_ context.Context, job *queue.Job[nothing]) error {
+			f(job.Args.N)
+			return nil
+		})
+	}
+}
+
+// ready returns when the worker claims: it registers before.
+func (c *crew) ready(ctx context.Context) error {
+	for {
+		if _, notYet := c.worker.Health(); notYet == nil {
+			return nil
+		}
+		if err := errors.Join(c.check(), wait(ctx, time.Millisecond)); err != nil {
+			return err
+		}
+	}
 }
 
 // check returns an error if the worker is in trouble: then what is measured is not how

@@ -24,6 +24,7 @@ type DrainOptions struct {
 type DrainRun struct {
 	What          string  `json:"what"`            // "drain", or "limit" by plain SQL
 	Loops         int     `json:"loops,omitempty"` // of plain SQL, each on a connection
+	Batch         int     `json:"batch,omitempty"` // jobs that plain SQL claims at once
 	Seconds       float64 `json:"seconds"`
 	JobsPerSecond float64 `json:"jobs_per_second"`
 	// WAL is what the server has logged from the first job to the last, for whatever
@@ -38,7 +39,7 @@ type DrainRun struct {
 type DrainResult struct {
 	Jobs          int        `json:"jobs"` // of each run
 	JobsPerSecond float64    `json:"jobs_per_second"`
-	Limit         float64    `json:"limit_jobs_per_second,omitzero"` // at the best number of loops
+	Limit         float64    `json:"limit_jobs_per_second,omitzero"` // by the best form
 	Ratio         float64    `json:"ratio_to_limit,omitzero"`
 	WAL           float64    `json:"wal_bytes_per_job"`
 	Hot           float64    `json:"hot_ratio"`
@@ -50,8 +51,8 @@ type DrainResult struct {
 // start of the worker is part of that.
 //
 // Its limit is the same done by plain SQL: the same batches of finish and claim, the
-// same history, from one, two or three connections, whichever is best. Runs of both
-// alternate, so that noise meets both.
+// same history, by the number of loops and the size of batches that are best. Runs of
+// both alternate, so that noise meets both.
 //
 // After an error it returns the runs that it has along with it.
 func Drain(ctx context.Context, db *pgxpool.Pool, o DrainOptions) (DrainResult, error) {
@@ -59,13 +60,9 @@ func Drain(ctx context.Context, db *pgxpool.Pool, o DrainOptions) (DrainResult, 
 		return DrainResult{}, fmt.Errorf("bench: drain: %d jobs in %d runs is nothing to measure",
 			o.Jobs, o.Runs)
 	}
-	d := &drainer{db: db, options: o, progress: o.Progress}
-	if d.progress == nil {
-		d.progress = func(string, int, int) {}
-	}
+	d := newDrainer(db, o)
 	err := d.measure(ctx)
-	r, _ := d.result()
-	return r, err
+	return d.result(), err
 }
 
 // A drainer is one measurement.
@@ -76,38 +73,68 @@ type drainer struct {
 	runs     []DrainRun
 }
 
+func newDrainer(db *pgxpool.Pool, o DrainOptions) *drainer {
+	return &drainer{db: db, options: o, progress: o.Progress.orNone()}
+}
+
 const worker, limit = "drain", "limit"
 
-// measure makes the runs. The first round finds out how many loops are best for plain
-// SQL, and the others keep to that.
+// measure makes the runs. The first round finds out which form is best for plain SQL,
+// and the others keep to that.
 func (d *drainer) measure(ctx context.Context) error {
-	loops := []int{1, 2, 3}
 	for round := range d.options.Runs {
 		name := fmt.Sprintf("drain %d of %d", round+1, d.options.Runs)
 		if err := d.run(ctx, name, DrainRun{What: worker}); err != nil {
 			return err
 		}
-		for _, n := range loops {
-			name := fmt.Sprintf("limit %d of %d, %d loops", round+1, d.options.Runs, n)
-			if err := d.run(ctx, name, DrainRun{What: limit, Loops: n}); err != nil {
-				return err
-			}
+		var err error
+		if round == 0 {
+			err = d.search(ctx)
+		} else {
+			err = d.plain(ctx, round, d.best())
 		}
-		_, best := d.result()
-		loops = []int{best}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// search finds the best form in few runs: the number of loops at the size of a worker's
+// batches, then the size at that number.
+func (d *drainer) search(ctx context.Context) error {
+	for loops := range 3 {
+		if err := d.plain(ctx, 0, form{loops + 1, workerBatch}); err != nil {
+			return err
+		}
+	}
+	loops := d.best().loops
+	for _, size := range []int{workerBatch / 2, workerBatch * 2} {
+		if err := d.plain(ctx, 0, form{loops, size}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plain drains by plain SQL once.
+func (d *drainer) plain(ctx context.Context, round int, f form) error {
+	name := fmt.Sprintf("limit %d of %d, %d loops of %d", round+1, d.options.Runs, f.loops, f.batch)
+	return d.run(ctx, name, DrainRun{What: limit, Loops: f.loops, Batch: f.batch})
 }
 
 // run loads the jobs and drains them once.
 func (d *drainer) run(ctx context.Context, name string, r DrainRun) error {
 	jobs := d.options.Jobs
+	// Before the load, so that a run's pages are new in the log, as those of jobs are that
+	// are worked soon: none goes there whole for a second time.
+	var err error
+	if r.Checkpoint, err = checkpoint(ctx, d.db); err != nil {
+		return err
+	}
 	last, err := preload(ctx, d.db, jobs, d.progress)
 	if err != nil {
 		return fmt.Errorf("preload: %w", err)
-	}
-	if r.Checkpoint, err = checkpoint(ctx, d.db); err != nil {
-		return err
 	}
 	before, err := readCounters(ctx, d.db)
 	if err != nil {
@@ -123,7 +150,7 @@ func (d *drainer) run(ctx context.Context, name string, r DrainRun) error {
 	if r.What == worker {
 		ended, drained, err = d.byWorker(ctx, l, tell)
 	} else {
-		ended, drained, err = d.plainly(ctx, l, r.Loops, tell)
+		ended, drained, err = d.plainly(ctx, l, form{r.Loops, r.Batch}, tell)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
@@ -141,37 +168,14 @@ func (d *drainer) run(ctx context.Context, name string, r DrainRun) error {
 	return nil
 }
 
-// glance is how often progress is told.
-const glance = 50 * time.Millisecond
-
 // byWorker drains l by a worker, and returns when it was drained.
 func (d *drainer) byWorker(
 	ctx context.Context, l *load, tell func(int64),
 ) (ended time.Time, at counters, err error) {
-	var ran atomic.Int64
-	all := make(chan struct{})
-	c := startCrew(ctx, d.db, d.options.Slots, func(int) {
-		if ran.Add(1) == int64(l.jobs) {
-			close(all)
-		}
-	})
+	t := newTally(l.jobs)
+	c := startCrew(ctx, d.db, slotsOf(d.options.Slots), doing(func(int) { t.ran() }))
 	defer func() { err = c.leave(err) }()
-	ticker := time.NewTicker(glance)
-	defer ticker.Stop()
-	for running := true; running; {
-		select {
-		case <-ctx.Done():
-			return ended, at, ctx.Err()
-		case <-all: // handlers have; the database has soon
-			running = false
-		case <-ticker.C:
-			if err := c.check(); err != nil {
-				return ended, at, err
-			}
-		}
-		tell(ran.Load())
-	}
-	if ended, err = l.awaitFinished(ctx, c.check); err != nil {
+	if ended, err = l.drained(ctx, c, t, tell); err != nil {
 		return ended, at, err
 	}
 	at, err = readCounters(ctx, d.db)
@@ -180,11 +184,11 @@ func (d *drainer) byWorker(
 
 // plainly drains l by plain SQL, and returns when it was drained.
 func (d *drainer) plainly(
-	ctx context.Context, l *load, loops int, tell func(int64),
+	ctx context.Context, l *load, f form, tell func(int64),
 ) (ended time.Time, at counters, err error) {
 	var finished atomic.Int64
 	done := make(chan error, 1)
-	go func() { done <- drainPlainly(ctx, d.db, loops, &finished) }()
+	go func() { done <- drainPlainly(ctx, d.db, f, &finished) }()
 	ticker := time.NewTicker(glance)
 	defer ticker.Stop()
 	for running := true; running; {
@@ -212,7 +216,7 @@ func (d *drainer) plainly(
 // A DrainSum is what the runs of a kind come to: medians, but for Min and Max.
 type DrainSum struct {
 	What          string
-	Loops         int // of plain SQL
+	Loops, Batch  int // of plain SQL
 	Runs          int
 	JobsPerSecond float64
 	Min, Max      float64
@@ -223,7 +227,9 @@ type DrainSum struct {
 // Sums returns what each kind of run comes to, in the order of their first runs.
 func (r DrainResult) Sums() (sums []DrainSum) {
 	for i, first := range r.Runs {
-		same := func(o DrainRun) bool { return o.What == first.What && o.Loops == first.Loops }
+		same := func(o DrainRun) bool {
+			return o.What == first.What && o.Loops == first.Loops && o.Batch == first.Batch
+		}
 		if slices.ContainsFunc(r.Runs[:i], same) {
 			continue
 		}
@@ -235,7 +241,7 @@ func (r DrainResult) Sums() (sums []DrainSum) {
 			}
 		}
 		sums = append(sums, DrainSum{
-			What: first.What, Loops: first.Loops, Runs: len(speeds),
+			What: first.What, Loops: first.Loops, Batch: first.Batch, Runs: len(speeds),
 			JobsPerSecond: median(speeds), Min: slices.Min(speeds), Max: slices.Max(speeds),
 			WAL: median(wals), Hot: median(hots),
 		})
@@ -253,18 +259,32 @@ func median(all []float64) float64 {
 	return (all[(n-1)/2] + all[n/2]) / 2
 }
 
-// result sums up the runs so far, and says at how many loops plain SQL was fastest.
-func (d *drainer) result() (r DrainResult, best int) {
+// result sums up the runs so far.
+func (d *drainer) result() (r DrainResult) {
 	r = DrainResult{Jobs: d.options.Jobs, Runs: d.runs}
 	for _, s := range r.Sums() {
 		if s.What == worker {
 			r.JobsPerSecond, r.WAL, r.Hot = s.JobsPerSecond, s.WAL, s.Hot
-		} else if s.JobsPerSecond > r.Limit {
-			r.Limit, best = s.JobsPerSecond, s.Loops
 		}
 	}
+	r.Limit = r.fastest().JobsPerSecond
 	if r.Limit > 0 {
 		r.Ratio = rounded(r.JobsPerSecond/r.Limit, 3)
 	}
-	return r, best
+	return r
+}
+
+// fastest returns the form of plain SQL that was fastest, by its median.
+func (r DrainResult) fastest() (best DrainSum) {
+	for _, s := range r.Sums() {
+		if s.What == limit && s.JobsPerSecond > best.JobsPerSecond {
+			best = s
+		}
+	}
+	return best
+}
+
+func (d *drainer) best() form {
+	s := DrainResult{Runs: d.runs}.fastest()
+	return form{s.Loops, s.Batch}
 }

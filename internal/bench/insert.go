@@ -55,9 +55,7 @@ func Insert(
 		return r, fmt.Errorf("bench: insert: %d jobs and a batch of %d in %d runs "+
 			"is nothing to measure", o.Jobs, o.Batch, o.Runs)
 	}
-	if o.Progress == nil {
-		o.Progress = func(string, int, int) {}
-	}
+	o.Progress = o.Progress.orNone()
 	conn, err := db.Acquire(ctx)
 	if err != nil {
 		return r, err

@@ -1,151 +1,71 @@
-// Here: the limit of a drain: what plain SQL of the same form does, without a queue
-// around it.
+// Here: the limit of a drain by itself: what plain SQL of the same form does.
 
 package bench
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
-	"sync"
-	"sync/atomic"
-	"time"
+	"fmt"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// limitBatch is how many jobs a loop finishes and claims in one transaction, as many as
-// a worker does at most.
-const limitBatch = 1000
+// LimitOptions say what [Limit] measures.
+type LimitOptions struct {
+	Jobs     int      // of each run; at least 1
+	Runs     int      // of the best form; at least 1
+	Progress Progress // may be nil
+}
 
-// drainPlainly has so many loops claim and finish all jobs, and counts what they finish.
-func drainPlainly(
-	ctx context.Context, db *pgxpool.Pool, loops int, finished *atomic.Int64,
-) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var running sync.WaitGroup
-	for range loops {
-		running.Go(func() {
-			if err := loopPlainly(ctx, db, finished); err != nil {
-				cancel(err)
+// A LimitResult is what the runs come to: each figure is the median of the runs of the
+// form that was fastest.
+type LimitResult struct {
+	Jobs  int        `json:"jobs"` // of each run
+	Limit float64    `json:"limit_jobs_per_second"`
+	Loops int        `json:"loops"` // of the fastest form, each on a connection
+	Batch int        `json:"batch"` // how many jobs each claims at once
+	WAL   float64    `json:"wal_bytes_per_job"`
+	Hot   float64    `json:"hot_ratio"`
+	Runs  []DrainRun `json:"runs"` // in their order
+}
+
+// Limit measures how fast plain SQL drains jobs that wait: claimed and finished in
+// batches, fenced by token, with the history that a worker leaves, and nothing around
+// it. It tries one, two and three loops with batches of 500, 1,000 and 2,000 jobs, and
+// repeats the fastest form. One drain's clock runs from when its connections are opened
+// until its last COMMIT has been answered, and the history is counted then.
+//
+// After an error it returns the runs that it has along with it.
+func Limit(ctx context.Context, db *pgxpool.Pool, o LimitOptions) (LimitResult, error) {
+	if o.Jobs < 1 || o.Runs < 1 {
+		return LimitResult{}, fmt.Errorf("bench: limit: %d jobs in %d runs is nothing to measure",
+			o.Jobs, o.Runs)
+	}
+	d := newDrainer(db, DrainOptions{Jobs: o.Jobs, Runs: o.Runs, Progress: o.Progress})
+	err := d.measureLimit(ctx)
+	all := DrainResult{Jobs: o.Jobs, Runs: d.runs}
+	best := all.fastest()
+	return LimitResult{
+		Jobs: o.Jobs, Limit: best.JobsPerSecond, Loops: best.Loops, Batch: best.Batch,
+		WAL: best.WAL, Hot: best.Hot, Runs: d.runs,
+	}, err
+}
+
+// measureLimit tries all forms in its first round, and keeps to the best one then.
+func (d *drainer) measureLimit(ctx context.Context) error {
+	for loops := range 3 {
+		for _, size := range []int{workerBatch / 2, workerBatch, workerBatch * 2} {
+			if err := d.plain(ctx, 0, form{loops + 1, size}); err != nil {
+				return err
 			}
-		})
-	}
-	running.Wait()
-	return context.Cause(ctx)
-}
-
-// loopPlainly claims and finishes until there is nothing left to claim.
-func loopPlainly(ctx context.Context, db *pgxpool.Pool, finished *atomic.Int64) (err error) {
-	conn, err := pgx.ConnectConfig(ctx, db.Config().ConnConfig)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	p := &plainLoop{conn: conn, at: time.Unix(0, 0)}
-	for {
-		ended := len(p.ids)
-		if err := p.turn(ctx); err != nil {
-			return err
-		}
-		finished.Add(int64(ended))
-		if len(p.ids) == 0 {
-			return nil
 		}
 	}
-}
-
-// A plainLoop is what a loop keeps from batch to batch: what it has claimed, and the
-// last position, from which the next claim goes on.
-type plainLoop struct {
-	conn        *pgx.Conn
-	ids, tokens []int64
-	at          time.Time
-	id          int64
-}
-
-const plainSettingsSQL = `-- bench.plain_settings
-SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
-       set_config('enable_seqscan', 'off', true),
-       set_config('enable_bitmapscan', 'off', true),
-       set_config('enable_sort', 'off', true),
-       set_config('jit', 'off', true),
-       set_config('lock_timeout', '1s', true),
-       set_config('statement_timeout', '8s', true),
-       set_config('synchronous_commit',
-         CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
-         ELSE current_setting('synchronous_commit') END, true)`
-
-const plainColumns = `id, run_at, created_at, token, claimed_at, worker, priority, attempt,
-  max_attempts, lost_count, kind, queue, args, unique_key, parent_id, tags, meta`
-
-const plainFinishSQL = `-- bench.plain_finish
-WITH gone AS (
-  DELETE FROM jobs
-   WHERE id = ANY ($1)
-     AND ((id, token) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))) IS TRUE
-  RETURNING ` + plainColumns + `)
-INSERT INTO finished_jobs (` + plainColumns + `, state)
-SELECT ` + plainColumns + `, 'completed' FROM gone`
-
-const plainClaimSQL = `-- bench.plain_claim
-WITH picked AS MATERIALIZED (
-  SELECT id FROM jobs
-   WHERE queue = 'default' AND priority = 2 AND run_at <= now()
-     AND (run_at, id + 0) > ($1, $2)
-     AND state = 'queued'
-   ORDER BY run_at, id + 0
-   LIMIT $3
-   FOR UPDATE SKIP LOCKED)
-UPDATE jobs
-   SET state = 'running', attempt = attempt + 1, worker = 1, token = $4, claimed_at = now()
- WHERE id = ANY (ARRAY(SELECT id FROM picked))
-RETURNING id, run_at, args`
-
-// turn finishes what is claimed and claims what comes next, in one transaction and one
-// round trip.
-func (p *plainLoop) turn(ctx context.Context) error {
-	token := rand.Int64N(1<<63-1) + 1
-	batch := &pgx.Batch{}
-	before := 2
-	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
-	batch.Queue(plainSettingsSQL)
-	if len(p.ids) > 0 {
-		batch.Queue(plainFinishSQL, p.ids, p.tokens)
-		before++
-	}
-	batch.Queue(plainClaimSQL, p.at, p.id, limitBatch, token)
-	batch.Queue("COMMIT")
-	results := p.conn.SendBatch(ctx, batch)
-	err := p.read(results, before, token)
-	return errors.Join(err, results.Close())
-}
-
-// read reads the results of turn, of which so many come before the claim's.
-func (p *plainLoop) read(results pgx.BatchResults, before int, token int64) error {
-	for range before {
-		if _, err := results.Exec(); err != nil {
+	for round := 1; round < d.options.Runs; round++ {
+		if err := d.plain(ctx, round, d.best()); err != nil {
 			return err
 		}
 	}
-	p.ids, p.tokens = p.ids[:0], p.tokens[:0]
-	rows, err := results.Query()
-	if err != nil {
-		return err
-	}
-	var (
-		id    int64
-		runAt time.Time
-		args  []byte
-	)
-	_, err = pgx.ForEachRow(rows, []any{&id, &runAt, &args}, func() error {
-		p.ids, p.tokens = append(p.ids, id), append(p.tokens, token)
-		if runAt.After(p.at) || runAt.Equal(p.at) && id > p.id {
-			p.at, p.id = runAt, id
-		}
-		return nil
-	})
-	return err
+	return nil
 }
+
+// Sums returns what each form comes to, in the order of their first runs.
+func (r LimitResult) Sums() []DrainSum { return DrainResult{Runs: r.Runs}.Sums() }

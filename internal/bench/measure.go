@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -158,6 +160,139 @@ func (l *load) awaitFinished(ctx context.Context, check func() error) (at time.T
 func (l *load) finished(ctx context.Context, conn *pgx.Conn) (n int, err error) {
 	err = conn.QueryRow(ctx, finishedSQL).Scan(&n)
 	return n, err
+}
+
+// glance is how often progress is told.
+const glance = 50 * time.Millisecond
+
+// A tally counts handlers that have run, which tells when to look into the database, and
+// is no result.
+type tally struct {
+	jobs, n int64
+	all     chan struct{} // closed when all have
+}
+
+func newTally(jobs int) *tally { return &tally{jobs: int64(jobs), all: make(chan struct{})} }
+
+func (t *tally) ran() {
+	if atomic.AddInt64(&t.n, 1) == t.jobs {
+		close(t.all)
+	}
+}
+
+// drained returns when the database says that all jobs are finished: the moment at which
+// it first said so. It leaves the database alone until the handlers of c have run.
+func (l *load) drained(
+	ctx context.Context, c *crew, t *tally, tell func(int64),
+) (at time.Time, err error) {
+	ticker := time.NewTicker(glance)
+	defer ticker.Stop()
+	for running := true; running; {
+		select {
+		case <-ctx.Done():
+			return at, ctx.Err()
+		case <-t.all: // handlers have; the database has soon
+			running = false
+		case <-ticker.C:
+			if err := c.check(); err != nil {
+				return at, err
+			}
+		}
+		tell(atomic.LoadInt64(&t.n))
+	}
+	return l.awaitFinished(ctx, c.check)
+}
+
+const pauseSQL = `-- bench.pause
+SELECT pause_queue('default')`
+
+const resumeSQL = `-- bench.resume
+SELECT resume_queue('default'), ring_bell('default')`
+
+// atOnce loads the jobs while the queue is paused, starts a worker, and opens the queue
+// when that stands ready: its start is no part of what is measured. It returns how long
+// it took from then until the database said that all jobs are finished.
+func atOnce(
+	ctx context.Context, db *pgxpool.Pool, jobs int, p Progress, what string,
+	start func(*tally) *crew,
+) (took time.Duration, err error) {
+	if _, err := db.Exec(ctx, pauseSQL); err != nil {
+		return 0, err
+	}
+	last, err := preload(ctx, db, jobs, p)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := checkpoint(ctx, db); err != nil {
+		return 0, err
+	}
+	t := newTally(jobs)
+	c := start(t)
+	defer func() { err = c.leave(err) }()
+	if err := c.ready(ctx); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	if _, err := db.Exec(ctx, resumeSQL); err != nil {
+		return 0, err
+	}
+	ended, err := (&load{db, jobs, last}).drained(ctx, c, t, func(n int64) {
+		p(what, min(int(n), jobs), jobs)
+	})
+	return ended.Sub(began), err
+}
+
+// inParallel is the plain pool of goroutines: so many read the numbers below n from a
+// channel and call f with each. It returns the first error.
+func inParallel(ctx context.Context, goroutines, n int, f func(n int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	numbers := make(chan int, goroutines)
+	var running sync.WaitGroup
+	for range goroutines {
+		running.Go(func() {
+			for n := range numbers {
+				if err := f(n); err != nil {
+					cancel(err)
+					return
+				}
+			}
+		})
+	}
+	for i := 0; i < n && ctx.Err() == nil; i++ {
+		select {
+		case <-ctx.Done():
+		case numbers <- i:
+		}
+	}
+	close(numbers)
+	running.Wait()
+	return context.Cause(ctx)
+}
+
+// withConns returns a pool as db is with so many connections, which are open.
+func withConns(ctx context.Context, db *pgxpool.Pool, conns int) (*pgxpool.Pool, error) {
+	config := db.Config()
+	config.MaxConns = int32(conns)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	var held []*pgxpool.Conn
+	for len(held) < conns && err == nil {
+		var conn *pgxpool.Conn
+		if conn, err = pool.Acquire(ctx); err == nil {
+			held = append(held, conn)
+		}
+	}
+	for _, conn := range held {
+		conn.Release()
+	}
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open %d connections: %w", conns, err)
+	}
+	return pool, nil
 }
 
 // rounded is x with so many digits behind the point.
