@@ -10,11 +10,11 @@ WITHPG := go run ./internal/localpg/withpg
 TOOL   := go tool -modfile=.ci/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench test vet lint fmt vuln build schema up down clean
+.PHONY: help demo bench bench-peers test vet lint fmt vuln build schema up down clean
 
 help: ## print this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
-		while IFS="$$(printf '\t')" read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
+		while IFS="$$(printf '\t')" read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
 
 demo: ## orders, mails and an export run as jobs, on a throw-away Postgres
 	@$(WITHPG)
@@ -23,6 +23,10 @@ demo: ## orders, mails and an export run as jobs, on a throw-away Postgres
 bench: ## measure the queue on a throw-away Postgres, or on DATABASE_URL: ARGS="drain --jobs 100000"
 	@$(WITHPG)
 	go run ./cmd/rowlock bench $(or $(ARGS),drain)
+
+bench-peers: ## compare with River, graphile-worker, pg-boss, asynq and Sidekiq: ARGS="--only rowlock,river"
+	@$(WITHPG)
+	cd bench && go run . $(ARGS)
 
 test: vet ## run all tests on a real Postgres, which is installed if it is missing
 ifeq ($(RACE),)
