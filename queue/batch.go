@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const (
@@ -23,7 +24,8 @@ const (
 
 // InsertBatch stores all of jobs or none, in their order, and answers for each
 // at its place. It takes jobs as they come and holds at most 5,000 of them, or
-// 4 MB of arguments. No jobs is no error.
+// 4 MB of arguments; twice that where db is a pool, to which it sends some while the
+// next come together. No jobs is no error.
 //
 // jobs is any iterator; [Each] makes one of a slice. An error that it yields
 // ends the batch and is returned. Bad jobs are returned as an [InvalidError]
@@ -47,7 +49,7 @@ func (c *Client) InsertBatch(
 			rollback(ctx, tx)
 		}
 	}()
-	made, err := c.insertAll(ctx, tx, jobs)
+	made, err := c.insertAll(ctx, db, tx, jobs)
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +88,11 @@ func begin(ctx context.Context, db DB) (pgx.Tx, error) {
 	return nil, fmt.Errorf("a %T has no Begin", db)
 }
 
-// insertAll stores jobs chunk by chunk. After a bad job it only checks the rest.
+// insertAll stores jobs chunk by chunk in a transaction of db's. After a bad job it only
+// checks the rest.
 func (c *Client) insertAll(
-	ctx context.Context, tx pgx.Tx, jobs iter.Seq2[Args, error],
-) (made []Insertion, err error) {
+	ctx context.Context, db DB, tx pgx.Tx, jobs iter.Seq2[Args, error],
+) ([]Insertion, error) {
 	var (
 		chunk []*entry
 		bytes int
@@ -97,13 +100,16 @@ func (c *Client) insertAll(
 		index int
 		due   = make(map[string]bool) // queues in which a job may run at once
 	)
+	_, ours := db.(*pgxpool.Pool)
+	st := &store{tx: tx, alone: ours}
+	defer func() { _ = st.land() }() // what an error or a panic leaves on its way
 	flush := func() error {
 		if len(bad) > 0 || len(chunk) == 0 {
 			return nil
 		}
-		part, err := insertChunk(ctx, tx, chunk)
-		made, chunk, bytes = append(made, part...), chunk[:0], 0
-		return err
+		full := chunk
+		chunk, bytes = nil, 0
+		return st.send(ctx, full)
 	}
 	for args, err := range jobs {
 		if err != nil {
@@ -136,10 +142,54 @@ func (c *Client) insertAll(
 	if len(bad) > 0 {
 		return nil, errors.Join(bad...)
 	}
-	if err := flush(); err != nil {
+	if err := errors.Join(flush(), st.land()); err != nil {
 		return nil, err
 	}
-	return made, c.ring(ctx, tx, due)
+	return st.made, c.ring(ctx, tx, due)
+}
+
+// A store stores chunks, one after the other, in a transaction. If nobody else can use
+// that, it does so while the next chunk comes together, and the database need not wait
+// for this process.
+type store struct {
+	tx    pgx.Tx
+	alone bool
+	made  []Insertion   // of the chunks that have landed
+	way   chan chunkEnd // of the chunk that has not; nil if there is none
+}
+
+type chunkEnd struct {
+	made []Insertion
+	err  error
+}
+
+// send has entries stored, and returns the error of the chunk before if there was one.
+func (s *store) send(ctx context.Context, entries []*entry) error {
+	if err := s.land(); err != nil {
+		return err
+	}
+	way := make(chan chunkEnd, 1)
+	s.way = way
+	insert := func() {
+		made, err := insertChunk(ctx, s.tx, entries)
+		way <- chunkEnd{made, err}
+	}
+	if s.alone {
+		go insert()
+		return nil
+	}
+	insert()
+	return s.land()
+}
+
+// land waits for what was sent.
+func (s *store) land() error {
+	if s.way == nil {
+		return nil
+	}
+	end := <-s.way
+	s.way, s.made = nil, append(s.made, end.made...)
+	return end.err
 }
 
 const ringSQL = `-- queue.ring

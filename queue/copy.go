@@ -15,10 +15,11 @@ const copyLeast = 1000
 
 // COPY returns no ids and evaluates nothing, so the ids are drawn before, and the
 // database's time with them. There are none for a role that may not draw any, nor
-// where row-level security rules out COPY.
+// where row-level security rules out COPY. To look the sequence up for each id, as the
+// planner would, took half as long as to copy the rows.
 const drawSQL = `-- queue.draw
-SELECT nextval(s.jobs), clock_timestamp()
-  FROM (SELECT pg_get_serial_sequence('jobs', 'id')::regclass) AS s (jobs), generate_series(1, $1)
+WITH s (jobs) AS MATERIALIZED (SELECT pg_get_serial_sequence('jobs', 'id')::regclass)
+SELECT array_agg(nextval(s.jobs)), clock_timestamp() FROM s, generate_series(1, $1)
  WHERE has_sequence_privilege(s.jobs, 'USAGE') AND NOT row_security_active('jobs')`
 
 var copiedColumns = []string{
@@ -30,14 +31,9 @@ var copiedColumns = []string{
 func copyPlain(ctx context.Context, tx pgx.Tx, entries []*entry) ([]int64, error) {
 	var (
 		ids []int64
-		id  int64
 		now time.Time
 	)
-	rows, _ := tx.Query(ctx, drawSQL, len(entries)) // ForEachRow returns its error
-	_, err := pgx.ForEachRow(rows, []any{&id, &now}, func() error {
-		ids = append(ids, id)
-		return nil
-	})
+	err := tx.QueryRow(ctx, drawSQL, len(entries)).Scan(&ids, &now)
 	if err != nil || ids == nil {
 		return nil, err
 	}

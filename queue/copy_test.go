@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"testing"
@@ -207,5 +208,39 @@ func TestBatchHoldsAtMostAFewThousandJobs(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, made, total)
 	require.Positive(t, ahead)
-	require.LessOrEqual(t, ahead, 5000)
+	require.LessOrEqual(t, ahead, 10_000, "one chunk on its way, and the next")
+}
+
+func TestBatchThatEndsWithAChunkOnItsWayStoresNothing(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("no more")
+	ends := map[string]func(yield func(queue.Args, error) bool){
+		"error":   func(yield func(queue.Args, error) bool) { yield(nil, broken) },
+		"bad job": func(yield func(queue.Args, error) bool) { yield(queue.With{Args: Note{}, Queue: "?"}, nil) },
+		"panic":   func(func(queue.Args, error) bool) { panic(broken) },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			insert := func() (err error) {
+				defer func() {
+					if p := recover(); p != nil {
+						err = p.(error)
+					}
+				}()
+				_, err = b.q.InsertBatch(t.Context(), b.db, func(yield func(queue.Args, error) bool) {
+					for range 5001 { // one more than a chunk
+						if !yield(Note{}, nil) {
+							return
+						}
+					}
+					end(yield)
+				})
+				return err
+			}
+			require.Error(t, insert())
+			require.Zero(t, value[int](b, `SELECT count(*) FROM jobs`))
+			require.Zero(t, b.db.Stat().AcquiredConns(), "the connection is back in the pool")
+		})
+	}
 }

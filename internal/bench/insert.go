@@ -43,8 +43,8 @@ type InsertResult struct {
 
 // Insert measures how many jobs a second one connection inserts: one by one, each in its
 // own transaction; one by one, each in a transaction that writes two other rows; and as
-// a batch. Plain SQL stores the same rows over the same connection, in turns, so that
-// noise meets both.
+// a batch. Plain SQL stores the same rows through the same pool, in turns, so that noise
+// meets both.
 //
 // After an error it returns what it has along with it.
 func Insert(
@@ -56,12 +56,7 @@ func Insert(
 			"is nothing to measure", o.Jobs, o.Batch, o.Runs)
 	}
 	o.Progress = o.Progress.orNone()
-	conn, err := db.Acquire(ctx)
-	if err != nil {
-		return r, err
-	}
-	defer conn.Release()
-	if _, err := conn.Exec(ctx, makeOrdersDDL); err != nil {
+	if _, err := db.Exec(ctx, makeOrdersDDL); err != nil {
 		return r, err
 	}
 	const turn = 50 // inserts by one side before it is the other's turn
@@ -79,7 +74,7 @@ func Insert(
 			{"insert batch", &r.Many, o.Batch, o.Batch, n.batch, n.plainBatch},
 		} {
 			tell := func(done int) { o.Progress(part.name, done, part.jobs) }
-			err := part.into.run(ctx, conn, part.jobs, part.turn, part.ours, part.plain, tell)
+			err := part.into.run(ctx, db, part.jobs, part.turn, part.ours, part.plain, tell)
 			if err != nil {
 				return r, fmt.Errorf("%s: %w", part.name, err)
 			}
@@ -89,13 +84,13 @@ func Insert(
 }
 
 // An insertion stores jobs with the numbers from one up to another.
-type insertion func(ctx context.Context, conn *pgxpool.Conn, from, to int) error
+type insertion func(ctx context.Context, db *pgxpool.Pool, from, to int) error
 
 // run has either side store so many jobs, by turns, and adds what comes of it.
 func (c *Comparison) run(
-	ctx context.Context, conn *pgxpool.Conn, jobs, turn int, ours, plain insertion, tell func(int),
+	ctx context.Context, db *pgxpool.Pool, jobs, turn int, ours, plain insertion, tell func(int),
 ) error {
-	if _, err := conn.Exec(ctx, emptySQL); err != nil {
+	if _, err := db.Exec(ctx, emptySQL); err != nil {
 		return err
 	}
 	var took [2]time.Duration
@@ -103,7 +98,7 @@ func (c *Comparison) run(
 		to := min(from+turn, jobs)
 		for i, insert := range []insertion{ours, plain} {
 			began := time.Now()
-			if err := insert(ctx, conn, from, to); err != nil {
+			if err := insert(ctx, db, from, to); err != nil {
 				return err
 			}
 			took[i] += time.Since(began)
@@ -120,9 +115,9 @@ func (c *Comparison) run(
 // An inserter has the six ways to insert.
 type inserter struct{ client queue.Client }
 
-func (n *inserter) single(ctx context.Context, conn *pgxpool.Conn, from, to int) error {
+func (n *inserter) single(ctx context.Context, db *pgxpool.Pool, from, to int) error {
 	for i := from; i < to; i++ {
-		if _, err := n.client.Insert(ctx, conn, nothing{i}); err != nil {
+		if _, err := n.client.Insert(ctx, db, nothing{i}); err != nil {
 			return err
 		}
 	}
@@ -132,10 +127,10 @@ func (n *inserter) single(ctx context.Context, conn *pgxpool.Conn, from, to int)
 const plainInsertSQL = `-- bench.plain_insert
 INSERT INTO jobs (kind, args) VALUES ($1, $2) RETURNING id`
 
-func (n *inserter) plainSingle(ctx context.Context, conn *pgxpool.Conn, from, to int) error {
+func (n *inserter) plainSingle(ctx context.Context, db *pgxpool.Pool, from, to int) error {
 	for i := from; i < to; i++ {
 		var id int64
-		if err := conn.QueryRow(ctx, plainInsertSQL, kind, argsOf(i)).Scan(&id); err != nil {
+		if err := db.QueryRow(ctx, plainInsertSQL, kind, argsOf(i)).Scan(&id); err != nil {
 			return err
 		}
 	}
@@ -170,9 +165,9 @@ func order(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-func (n *inserter) inTx(ctx context.Context, conn *pgxpool.Conn, from, to int) error {
+func (n *inserter) inTx(ctx context.Context, db *pgxpool.Pool, from, to int) error {
 	for i := from; i < to; i++ {
-		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 			if err := order(ctx, tx); err != nil {
 				return err
 			}
@@ -186,9 +181,9 @@ func (n *inserter) inTx(ctx context.Context, conn *pgxpool.Conn, from, to int) e
 	return nil
 }
 
-func (n *inserter) plainInTx(ctx context.Context, conn *pgxpool.Conn, from, to int) error {
+func (n *inserter) plainInTx(ctx context.Context, db *pgxpool.Pool, from, to int) error {
 	for i := from; i < to; i++ {
-		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 			if err := order(ctx, tx); err != nil {
 				return err
 			}
@@ -202,19 +197,19 @@ func (n *inserter) plainInTx(ctx context.Context, conn *pgxpool.Conn, from, to i
 	return nil
 }
 
-func (n *inserter) batch(ctx context.Context, conn *pgxpool.Conn, from, to int) error {
-	_, err := n.client.InsertBatch(ctx, conn, numbered(from, to))
+func (n *inserter) batch(ctx context.Context, db *pgxpool.Pool, from, to int) error {
+	_, err := n.client.InsertBatch(ctx, db, numbered(from, to))
 	return err
 }
 
 // plainBatch copies all rows at once, and leaves ids and times to the table.
-func (n *inserter) plainBatch(ctx context.Context, conn *pgxpool.Conn, from, to int) error {
+func (n *inserter) plainBatch(ctx context.Context, db *pgxpool.Pool, from, to int) error {
 	row := []any{kind, nil}
 	source := pgx.CopyFromSlice(to-from, func(i int) ([]any, error) {
 		row[1] = argsOf(from + i)
 		return row, nil
 	})
-	stored, err := conn.CopyFrom(ctx, pgx.Identifier{"jobs"}, []string{"kind", "args"}, source)
+	stored, err := db.CopyFrom(ctx, pgx.Identifier{"jobs"}, []string{"kind", "args"}, source)
 	if err == nil && stored != int64(to-from) {
 		err = fmt.Errorf("%d of %d rows were stored", stored, to-from)
 	}
