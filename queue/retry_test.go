@@ -251,6 +251,9 @@ func TestPanicAndGoexitAreFailuresWithAStack(t *testing.T) {
 				b.until(id, queue.StateCompleted)
 			}
 			for _, id := range bad {
+				b.untilJob(id, func(job *queue.JobRow) bool {
+					return job.State == queue.StateQueued && job.Attempt == 1
+				})
 				failures, err := b.q.Failures(t.Context(), b.db, id)
 				require.NoError(t, err)
 				require.Len(t, failures, 1)
