@@ -1,5 +1,5 @@
-// Here: one run of a drain: the jobs are loaded, then the clock runs until the database
-// has all of them in its history.
+// Here: what runs have in common: the jobs are loaded, then the clock runs until the
+// database has all of them in its history.
 
 package bench
 
@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -206,6 +205,19 @@ func (l *load) drained(
 const pauseSQL = `-- bench.pause
 SELECT pause_queue('default')`
 
+// loadPaused loads the jobs while the queue is paused: resumeSQL opens it.
+func loadPaused(ctx context.Context, db *pgxpool.Pool, jobs int, p Progress) (*load, error) {
+	if _, err := db.Exec(ctx, pauseSQL); err != nil {
+		return nil, err
+	}
+	last, err := preload(ctx, db, jobs, p)
+	if err != nil {
+		return nil, err
+	}
+	_, err = checkpoint(ctx, db)
+	return &load{db, jobs, last}, err
+}
+
 const resumeSQL = `-- bench.resume
 SELECT resume_queue('default'), ring_bell('default')`
 
@@ -216,14 +228,8 @@ func atOnce(
 	ctx context.Context, db *pgxpool.Pool, jobs int, p Progress, what string,
 	start func(*tally) *crew,
 ) (took time.Duration, err error) {
-	if _, err := db.Exec(ctx, pauseSQL); err != nil {
-		return 0, err
-	}
-	last, err := preload(ctx, db, jobs, p)
+	l, err := loadPaused(ctx, db, jobs, p)
 	if err != nil {
-		return 0, err
-	}
-	if _, err := checkpoint(ctx, db); err != nil {
 		return 0, err
 	}
 	t := newTally(jobs)
@@ -236,38 +242,10 @@ func atOnce(
 	if _, err := db.Exec(ctx, resumeSQL); err != nil {
 		return 0, err
 	}
-	ended, err := (&load{db, jobs, last}).drained(ctx, c, t, func(n int64) {
+	ended, err := l.drained(ctx, c, t, func(n int64) {
 		p(what, min(int(n), jobs), jobs)
 	})
 	return ended.Sub(began), err
-}
-
-// inParallel is the plain pool of goroutines: so many read the numbers below n from a
-// channel and call f with each. It returns the first error.
-func inParallel(ctx context.Context, goroutines, n int, f func(n int) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	numbers := make(chan int, goroutines)
-	var running sync.WaitGroup
-	for range goroutines {
-		running.Go(func() {
-			for n := range numbers {
-				if err := f(n); err != nil {
-					cancel(err)
-					return
-				}
-			}
-		})
-	}
-	for i := 0; i < n && ctx.Err() == nil; i++ {
-		select {
-		case <-ctx.Done():
-		case numbers <- i:
-		}
-	}
-	close(numbers)
-	running.Wait()
-	return context.Cause(ctx)
 }
 
 // withConns returns a pool as db is with so many connections, which are open.

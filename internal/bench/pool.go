@@ -5,6 +5,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -91,4 +92,32 @@ func (s *PoolSlots) run(ctx context.Context, db *pgxpool.Pool, name string, p Pr
 	s.Pool = median(s.PoolRuns)
 	s.Ratio = rounded(s.JobsPerSecond/s.Pool, 3)
 	return nil
+}
+
+// inParallel is the plain pool of goroutines: so many read the numbers below n from a
+// channel and call f with each. It returns the first error.
+func inParallel(ctx context.Context, goroutines, n int, f func(n int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	numbers := make(chan int, goroutines)
+	var running sync.WaitGroup
+	for range goroutines {
+		running.Go(func() {
+			for n := range numbers {
+				if err := f(n); err != nil {
+					cancel(err)
+					return
+				}
+			}
+		})
+	}
+	for i := 0; i < n && ctx.Err() == nil; i++ {
+		select {
+		case <-ctx.Done():
+		case numbers <- i:
+		}
+	}
+	close(numbers)
+	running.Wait()
+	return context.Cause(ctx)
 }

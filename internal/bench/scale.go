@@ -93,14 +93,8 @@ func (o ScaleOptions) result(numbers []int, runs map[int][]float64) ScaleResult 
 func (o ScaleOptions) run(
 	ctx context.Context, db *pgxpool.Pool, name string, processes int,
 ) (took time.Duration, err error) {
-	if _, err := db.Exec(ctx, pauseSQL); err != nil {
-		return 0, err
-	}
-	last, err := preload(ctx, db, o.Jobs, o.Progress)
+	l, err := loadPaused(ctx, db, o.Jobs, o.Progress)
 	if err != nil {
-		return 0, err
-	}
-	if _, err := checkpoint(ctx, db); err != nil {
 		return 0, err
 	}
 	f, err := o.startFleet(processes)
@@ -116,7 +110,6 @@ func (o ScaleOptions) run(
 	if _, err := db.Exec(ctx, resumeSQL); err != nil {
 		return 0, err
 	}
-	l := &load{db, o.Jobs, last}
 	if err := l.awaitNearlyAll(ctx, f.check); err != nil {
 		return 0, err
 	}
