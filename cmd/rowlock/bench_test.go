@@ -76,6 +76,17 @@ func TestBenchDrainForPeople(t *testing.T) {
 	require.False(t, schemaStands(t, db))
 }
 
+// It is not parallel: inserts of other tests in this process would wake its worker.
+func TestBenchIdleSaysLittle(t *testing.T) {
+	db := pgtest.Empty(t)
+	got := call(t, pgtest.URL(db), strings.Fields("bench idle --for 1s --json")...)
+	require.Zero(t, got.code, got.stderr)
+	require.Empty(t, got.stderr)
+	require.Regexp(t, `^{"seconds":1\.?\d*,"statements_per_second":[1-9]\d?\.?\d*,`+
+		`"transactions_per_second":\d+\.?\d*,`, got.stdout)
+	require.Regexp(t, `"heap_bytes":[1-9]\d+,"postgres":"1\d\.`, got.stdout)
+}
+
 func TestBenchLatency(t *testing.T) {
 	t.Parallel()
 	for args, jobs := range map[string]int{"--rate 300 --for 1s": 300, "--rate 0 --for 200ms": 0} {
