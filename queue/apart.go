@@ -99,10 +99,9 @@ SELECT id FROM jobs
 func (l *loop) setLockedAside(
 	ctx context.Context, endings []*ending, why error,
 ) (free []*ending, err error) {
-	ids, _ := claimsOf(endings)
 	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
 	defer cancel()
-	rows, _ := l.conn.Query(ctx, lockedSQL, ids) // CollectRows returns its error
+	rows, _ := l.conn.Query(ctx, lockedSQL, idsOf(endings)) // CollectRows returns its error
 	found, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil {
 		l.slots.again(endings...)

@@ -12,15 +12,18 @@ import (
 // anything, so the cancel and timeout contexts that it stands for, with their timer,
 // are made when they are first asked for.
 type attemptContext struct {
-	base  context.Context
-	began time.Time
-	limit time.Duration
+	base     context.Context
+	deadline time.Time
 
-	mu     sync.Mutex
-	made   context.Context // nil until it is asked for
+	mu    sync.Mutex
+	made  *madeContext // nil until it is asked for
+	cause error        // why it ended before it was made
+}
+
+type madeContext struct {
+	ctx    context.Context
 	cancel context.CancelCauseFunc
 	stop   context.CancelFunc
-	cause  error // why it ended before it was made
 }
 
 // begin has c carry the values of base, and end when limit has passed. One that was
@@ -28,7 +31,7 @@ type attemptContext struct {
 func (c *attemptContext) begin(base context.Context, limit time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.base, c.began, c.limit = base, time.Now(), limit
+	c.base, c.deadline = base, time.Now().Add(limit)
 }
 
 // context returns what c stands for.
@@ -36,16 +39,15 @@ func (c *attemptContext) context() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.made == nil {
-		c.made, c.cancel = context.WithCancelCause(c.base)
-		c.made, c.stop = context.WithDeadlineCause(c.made, c.deadline(), ErrTimeout)
+		ctx, cancel := context.WithCancelCause(c.base)
+		ctx, stop := context.WithDeadlineCause(ctx, c.deadline, ErrTimeout)
+		c.made = &madeContext{ctx, cancel, stop}
 		if c.cause != nil {
-			c.cancel(c.cause)
+			cancel(c.cause)
 		}
 	}
-	return c.made
+	return c.made.ctx
 }
-
-func (c *attemptContext) deadline() time.Time { return c.began.Add(c.limit) }
 
 // end ends c with a cause, the first of which counts. Without one it frees what c
 // holds.
@@ -58,9 +60,9 @@ func (c *attemptContext) end(cause error) {
 		}
 		return
 	}
-	c.cancel(cause)
+	c.made.cancel(cause)
 	if cause == nil {
-		c.stop()
+		c.made.stop()
 	}
 }
 
@@ -70,8 +72,8 @@ func (c *attemptContext) ended() error {
 	defer c.mu.Unlock()
 	switch {
 	case c.made != nil:
-		return context.Cause(c.made)
-	case c.cause == nil && c.base != nil && !time.Now().Before(c.deadline()):
+		return context.Cause(c.made.ctx)
+	case c.cause == nil && c.base != nil && !time.Now().Before(c.deadline):
 		return ErrTimeout
 	}
 	return c.cause
@@ -79,7 +81,7 @@ func (c *attemptContext) ended() error {
 
 // Deadline, Done, Err and Value make c a context.
 
-func (c *attemptContext) Deadline() (time.Time, bool) { return c.deadline(), true }
+func (c *attemptContext) Deadline() (time.Time, bool) { return c.deadline, true }
 
 func (c *attemptContext) Done() <-chan struct{} { return c.context().Done() }
 

@@ -20,7 +20,10 @@ type attempt struct {
 	job        JobRow
 	cancelling bool // called off before its last process died
 	handler    *handler
-	admitted   time.Time // to wait for a slot, by this process' clock
+	queue      *queueSlots
+	admitted   time.Time     // to wait for a slot, by this process' clock
+	seat       int           // among those that run, from 1; 0 if it does not
+	limit      time.Duration // of its run
 	end        ending
 }
 
@@ -53,26 +56,30 @@ func (a *attempt) free() {
 func (r *run) start(jobs []*attempt, token int64) {
 	for _, a := range jobs {
 		a.claim.id, a.claim.token = a.job.ID, token
-		a.handler = r.handlers[a.job.Kind]
-		if a.cancelling {
+	}
+	jobs = slices.DeleteFunc(jobs, func(a *attempt) bool {
+		switch {
+		case a.cancelling:
 			r.slots.hold(&ending{attempt: a, fate: cancelled})
-			continue
-		}
-		if a.job.Lost >= maxLost {
+		case a.job.Lost >= maxLost:
 			r.slots.hold(&ending{attempt: a, fate: dead, err: errPoison})
-			continue
+		default:
+			return false
 		}
-		if r.slots.admit(a, a.job.Lost == maxLost-1, r.work) {
-			continue
-		}
+		return true
+	})
+	for _, a := range r.slots.admit(jobs, r.work) {
 		back := &ending{attempt: a, fate: returned}
-		if a.job.Lost == maxLost-1 {
+		if a.suspect() {
 			wait := pollInterval
 			back.wait = &wait
 		}
 		r.slots.hold(back)
 	}
 }
+
+// suspect says whether one more lost run would be the last.
+func (a *attempt) suspect() bool { return a.job.Lost == maxLost-1 }
 
 // maxLost is how many lost runs leave a job dead.
 const maxLost = 3
@@ -118,7 +125,8 @@ func (r *run) execute(a *attempt) {
 		}
 		a.end.judge(err)
 	}()
-	a.ctx.begin(r.values, a.timeoutOf())
+	a.limit = a.timeoutOf()
+	a.ctx.begin(r.values, a.limit)
 	err = r.call(a)
 	returned = true
 }
@@ -197,13 +205,13 @@ func (e *ending) judge(err error) {
 // outOfTime says in err that its attempt took too long.
 func (a *attempt) outOfTime(err error) error {
 	whose := ""
-	if a.ctx.limit == defaultTimeout {
+	if a.limit == defaultTimeout {
 		whose = ", the default for a handler without a Timeout method"
 	}
 	if matches(err, ErrTimeout) { // the handler returned the cause
-		return fmt.Errorf("%w (%v%s)", err, a.ctx.limit, whose)
+		return fmt.Errorf("%w (%v%s)", err, a.limit, whose)
 	}
-	return fmt.Errorf("%w (%v%s): %w", ErrTimeout, a.ctx.limit, whose, err)
+	return fmt.Errorf("%w (%v%s): %w", ErrTimeout, a.limit, whose, err)
 }
 
 // fail makes e a failure: queued again, or dead.

@@ -48,9 +48,9 @@ func ClaimOf(worker int64, queues []string, limit int32, cursor time.Time) State
 	return only(func(batch *pgx.Batch) { l.queueClaim(batch, w) })
 }
 
-// Finishes are the loop's statements that end attempts, by what becomes of the
-// jobs, which are named by their ids and tokens.
-func Finishes(ids, tokens []int64) map[string]Statement {
+// Finishes are the loop's statements that end the attempts of a claim, by what becomes
+// of the jobs.
+func Finishes(ids []int64, token int64) map[string]Statement {
 	statements := make(map[string]Statement)
 	for name, f := range map[string]fate{
 		"completed": completed, "discarded": discarded, "dead": dead, "failed": failed,
@@ -58,9 +58,9 @@ func Finishes(ids, tokens []int64) map[string]Statement {
 	} {
 		var endings []*ending
 		wait := time.Minute
-		for i, id := range ids {
+		for _, id := range ids {
 			e := &ending{attempt: newAttempt(), fate: f, wait: &wait, err: ErrTimeout}
-			e.claim.id, e.claim.token = id, tokens[i]
+			e.claim.id, e.claim.token = id, token
 			endings = append(endings, e)
 		}
 		statements[name] = only(func(batch *pgx.Batch) { newRecord(endings).queue(batch) })

@@ -5,6 +5,8 @@
 package queue
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,7 +24,6 @@ const (
 	failed   // queued again after its backoff
 	returned // queued again, the attempt not counted: snoozed or given back
 	settled  // by a transaction of the handler's, if that committed
-	fates    // how many there are
 )
 
 // An ending is how an attempt ended, on its way to the database.
@@ -46,17 +47,19 @@ const carried = `id, run_at, created_at, token, claimed_at, worker, priority, at
 // running again: lookFor finds it.
 const uncancelled = ` AND NOT cancelling`
 
-// held picks the rows of the ids in $1 that are still held by the tokens in $2. The
-// array finds them by the primary key, in the order of their ids.
+// held picks the rows of the ids in $1 that the claim with token $2 still holds. The
+// array finds them by the primary key, in the order of their ids. Pairs of id and token
+// in one statement, hashed, would serve several claims at once: they were a tenth of the
+// server's work for a job.
 const held = `
- WHERE id = ANY ($1)
-   AND ((id, token) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))) IS TRUE`
+ WHERE id = ANY ($1) AND token = $2`
 
-// nthError and nthStack are the elements of the arrays $3 and $4 that belong to a
-// row: what a join would bring, but for what the planner may make of one.
+// nthError and nthStack are the elements of the arrays that belong to a row:
+// what a join would bring, but for what the planner may make of one. The ids ascend, so
+// that this is a binary search.
 const (
-	nthError = `($3::text[])[array_position($1, id)]`
-	nthStack = `($4::text[])[array_position($1, id)]`
+	nthError = `($3::text[])[width_bucket(id, $1)]`
+	nthStack = `($4::text[])[width_bucket(id, $1)]`
 )
 
 const completeSQL = `-- queue.complete
@@ -94,7 +97,7 @@ SELECT id, now() FROM gone`
 const failSQL = `-- queue.fail
 WITH waiting AS (
   UPDATE jobs SET state = 'queued', token = 0,
-         run_at = now() + ($5::interval[])[array_position($1, id)]` + held + uncancelled + `
+         run_at = now() + ($5::interval[])[width_bucket(id, $1)]` + held + uncancelled + `
   RETURNING id, worker, attempt, run_at),
 noted AS (
   INSERT INTO job_failures (job_id, worker, attempt, error, stack)
@@ -103,7 +106,7 @@ SELECT id, run_at FROM waiting`
 
 const returnSQL = `-- queue.return
 UPDATE jobs SET state = 'queued', token = 0, attempt = attempt - 1,
-       run_at = coalesce(now() + ($3::interval[])[array_position($1, id)], run_at)` +
+       run_at = coalesce(now() + ($3::interval[])[width_bucket(id, $1)], run_at)` +
 	held + uncancelled + `
 RETURNING id, run_at`
 
@@ -112,59 +115,83 @@ RETURNING id, run_at`
 const unsettledSQL = `-- queue.unsettled
 SELECT id, run_at FROM jobs` + held + ` FOR UPDATE`
 
-// A record is endings on their way through one batch: grouped by fate, and then,
-// but for the completed, which of them the database found held.
-type record struct {
-	groups    [fates][]*ending
-	completed int64               // how many
-	found     map[int64]time.Time // of the others, by id: the next run_at, or when it ended
+// A record is endings on their way through one batch.
+type record []*group
+
+// A group is endings that one statement records: of one claim, and with one fate.
+type group struct {
+	fate    fate
+	token   int64
+	endings []*ending
+
+	// What the database found held: how many of the completed, and which of others, with
+	// their next run_at or when they ended.
+	completed int64
+	found     map[int64]time.Time
 }
 
 // newRecord groups endings.
-func newRecord(endings []*ending) *record {
-	rec := &record{}
+func newRecord(endings []*ending) (rec record) {
 	for _, e := range endings {
-		rec.groups[e.fate] = append(rec.groups[e.fate], e)
+		g := rec.of(e.fate, e.claim.token)
+		if g == nil {
+			g = &group{fate: e.fate, token: e.claim.token}
+			rec = append(rec, g)
+		}
+		g.endings = append(g.endings, e)
+	}
+	for _, g := range rec {
+		if g.fate != completed { // nthError and its like search by id
+			slices.SortFunc(g.endings, func(a, b *ending) int {
+				return cmp.Compare(a.claim.id, b.claim.id)
+			})
+		}
 	}
 	return rec
 }
 
-// queue adds rec's statements to a batch.
-func (rec *record) queue(batch *pgx.Batch) {
-	for f, group := range rec.groups {
-		if len(group) == 0 {
-			continue
+// of returns the group of a fate and a claim. It is mostly the last one.
+func (rec record) of(f fate, token int64) *group {
+	for _, g := range slices.Backward(rec) {
+		if g.fate == f && g.token == token {
+			return g
 		}
-		ids, tokens := claimsOf(group)
-		switch fate(f) {
+	}
+	return nil
+}
+
+// queue adds rec's statements to a batch.
+func (rec record) queue(batch *pgx.Batch) {
+	for _, g := range rec {
+		ids := idsOf(g.endings)
+		switch g.fate {
 		case completed:
-			batch.Queue(completeSQL, ids, tokens)
+			batch.Queue(completeSQL, ids, g.token)
 		case discarded:
-			errs, stacks := texts(group)
-			batch.Queue(discardSQL, ids, tokens, errs, stacks)
+			errs, stacks := texts(g.endings)
+			batch.Queue(discardSQL, ids, g.token, errs, stacks)
 		case dead:
-			errs, stacks := texts(group)
-			batch.Queue(buryDeadSQL, ids, tokens, errs, stacks)
+			errs, stacks := texts(g.endings)
+			batch.Queue(buryDeadSQL, ids, g.token, errs, stacks)
 		case failed:
-			errs, stacks := texts(group)
-			batch.Queue(failSQL, ids, tokens, errs, stacks, waits(group))
+			errs, stacks := texts(g.endings)
+			batch.Queue(failSQL, ids, g.token, errs, stacks, waits(g.endings))
 		case returned:
-			batch.Queue(returnSQL, ids, tokens, waits(group))
+			batch.Queue(returnSQL, ids, g.token, waits(g.endings))
 		case cancelled:
-			batch.Queue(cancelSQL, ids, tokens)
+			batch.Queue(cancelSQL, ids, g.token)
 		case settled:
-			batch.Queue(unsettledSQL, ids, tokens)
+			batch.Queue(unsettledSQL, ids, g.token)
 		}
 	}
 }
 
-// claimsOf returns what held wants of endings.
-func claimsOf(endings []*ending) (ids, tokens []int64) {
-	ids, tokens = make([]int64, len(endings)), make([]int64, len(endings))
+func idsOf(endings []*ending) []int64 {
+	ids := make([]int64, len(endings))
 	for i, e := range endings {
-		ids[i], tokens[i] = e.claim.id, e.claim.token
+		ids[i] = e.claim.id
 	}
-	return ids, tokens
+	return ids
 }
 
 func texts(group []*ending) (errs, stacks []string) {
@@ -183,17 +210,14 @@ func waits(group []*ending) (waits []*time.Duration) {
 }
 
 // read reads the results of what queue added.
-func (rec *record) read(results pgx.BatchResults) error {
-	for f, group := range rec.groups {
-		if len(group) == 0 {
-			continue
-		}
-		if fate(f) == completed {
+func (rec record) read(results pgx.BatchResults) error {
+	for _, g := range rec {
+		if g.fate == completed {
 			tag, err := results.Exec()
 			if err != nil {
 				return err
 			}
-			rec.completed = tag.RowsAffected()
+			g.completed = tag.RowsAffected()
 			continue
 		}
 		rows, err := results.Query()
@@ -205,10 +229,10 @@ func (rec *record) read(results pgx.BatchResults) error {
 			runAt time.Time
 		)
 		_, err = pgx.ForEachRow(rows, []any{&id, &runAt}, func() error {
-			if rec.found == nil {
-				rec.found = make(map[int64]time.Time)
+			if g.found == nil {
+				g.found = make(map[int64]time.Time)
 			}
-			rec.found[id] = runAt
+			g.found[id] = runAt
 			return nil
 		})
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -61,6 +62,29 @@ func TestLockedRowHoldsUpNoOtherFinish(t *testing.T) {
 	b.until(b.insert(Note{}), queue.StateCompleted)
 	require.NoError(t, tx.Rollback(t.Context()))
 	b.until(locked, queue.StateCompleted)
+}
+
+// They end in any order, in one batch.
+func TestFailuresRecordedTogetherKeepTheirErrors(t *testing.T) {
+	b := setup(t)
+	const jobs = 100
+	ids := b.crowd(jobs, func([]int64) {}, func(job *queue.Job[Note]) error {
+		err := fmt.Errorf("error of %d", job.ID)
+		switch job.ID % 3 {
+		case 0:
+			return err
+		case 1:
+			return queue.NoRetry(err)
+		}
+		return queue.Discard(err)
+	})
+	for _, id := range ids {
+		b.until(id, map[int64]queue.State{
+			0: queue.StateQueued, 1: queue.StateDead, 2: queue.StateDiscarded,
+		}[id%3])
+	}
+	require.Equal(t, jobs, value[int](b, `
+SELECT count(*) FROM job_failures WHERE error = 'error of ' || job_id`))
 }
 
 // One row that the database refuses is told apart from its neighbours, and is

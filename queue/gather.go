@@ -124,7 +124,7 @@ func (s *slots) landed(w *wish, more bool) {
 	if w != nil {
 		s.flight, s.backlog = time.Since(w.began), more
 		for i, name := range w.queues {
-			s.of(name).asked -= int(w.free[i])
+			s.byName[name].asked -= int(w.free[i])
 		}
 	}
 	if more || s.missed {

@@ -157,14 +157,15 @@ func (l *loop) recordAndClaim(
 // compiled: JIT took 294 of a claim's 295 ms. The last ones bound what a row that an
 // operator's open transaction holds, or a server in trouble, can hold up.
 const settingsSQL = `-- queue.settings
-SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
-       set_config('enable_seqscan', 'off', true),
-       set_config('enable_bitmapscan', 'off', true),
-       set_config('enable_sort', 'off', true),
-       set_config('jit', 'off', true),
-       set_config('lock_timeout', '1s', true),
-       set_config('statement_timeout', '8s', true),
-       ` + commitDurably
+SELECT now(), ARRAY[
+         set_config('plan_cache_mode', 'force_generic_plan', true),
+         set_config('enable_seqscan', 'off', true),
+         set_config('enable_bitmapscan', 'off', true),
+         set_config('enable_sort', 'off', true),
+         set_config('jit', 'off', true),
+         set_config('lock_timeout', '1s', true),
+         set_config('statement_timeout', '8s', true),
+         ` + commitDurably + `]`
 
 // send records endings and claims what w wishes, if any, in one transaction and one
 // round trip. On an error nothing was recorded, unless the connection broke: then
@@ -214,18 +215,20 @@ func (l *loop) close() {
 
 // readBatch reads the results of send's statements in their order.
 func (l *loop) readBatch(
-	results pgx.BatchResults, rec *record, claims bool,
+	results pgx.BatchResults, rec record, claims bool,
 ) (jobs []*attempt, err error) {
-	for range 2 { // BEGIN and the settings
-		if _, err := results.Exec(); err != nil {
-			return nil, err
-		}
+	if _, err := results.Exec(); err != nil { // BEGIN
+		return nil, err
+	}
+	var now time.Time
+	if err := results.QueryRow().Scan(&now, nil); err != nil { // the settings
+		return nil, err
 	}
 	if err := rec.read(results); err != nil {
 		return nil, err
 	}
 	if claims {
-		if jobs, err = l.readClaim(results); err != nil {
+		if jobs, err = l.readClaim(results, now); err != nil {
 			return nil, err
 		}
 	}

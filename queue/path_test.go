@@ -55,14 +55,14 @@ func (p *Path) Claim(ctx context.Context) (jobs int, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue(p.rows)
 	results := p.loop.conn.SendBatch(ctx, batch)
-	p.jobs, err = p.loop.readClaim(results)
+	p.jobs, err = p.loop.readClaim(results, time.Now())
 	return len(p.jobs), errors.Join(err, results.Close())
 }
 
 // Dispatch runs the jobs that Claim has read, the same ones each time.
 func (p *Path) Dispatch() (jobs int, err error) {
 	for _, a := range p.jobs {
-		*a = attempt{lent: &lent{}, job: a.job}
+		*a = attempt{lent: &lent{}, job: a.job, handler: a.handler, queue: a.queue}
 	}
 	p.loop.start(p.jobs, newToken())
 	if err := p.await(len(p.jobs)); err != nil {

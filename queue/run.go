@@ -45,10 +45,9 @@ type run struct {
 	middleware  []Middleware
 	onError     func(context.Context, error)
 
-	name      string            // host:pid
-	values    context.Context   // Run's without its end
-	id        atomic.Int64      // in the table workers; 0 until registered
-	names     map[string]string // of the kinds and queues, by themselves
+	name      string          // host:pid
+	values    context.Context // Run's without its end
+	id        atomic.Int64    // in the table workers; 0 until registered
 	slots     *slots
 	lanes     *lanes
 	processes atomic.Int64 // that live, as of the last heartbeat
@@ -95,16 +94,8 @@ func (w *Worker) prepare(ctx context.Context) (*run, error) {
 	if err != nil {
 		host = "unknown"
 	}
-	names := make(map[string]string)
-	for kind := range w.handlers {
-		names[kind] = kind
-	}
-	for _, q := range queues {
-		names[q.Name] = q.Name
-	}
 	return &run{
 		db:          w.DB,
-		names:       names,
 		queues:      queues,
 		handlers:    w.handlers,
 		kinds:       slices.Sorted(maps.Keys(w.handlers)),

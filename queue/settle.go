@@ -12,40 +12,43 @@ import (
 )
 
 // afterwards settles the endings of a committed batch.
-func (l *loop) afterwards(ctx context.Context, rec *record) {
+func (l *loop) afterwards(ctx context.Context, rec record) {
 	done := 0
-	var missing []*ending // their claims did not hold when the batch came
-	for f, group := range rec.groups {
-		if fate(f) == completed {
-			if rec.completed == int64(len(group)) {
-				done += len(group)
-				for _, e := range group {
-					e.free()
-				}
-			} else {
-				missing = append(missing, group...)
+	for _, g := range rec {
+		if g.fate == completed && g.completed == int64(len(g.endings)) {
+			done += len(g.endings)
+			for _, e := range g.endings {
+				e.free()
 			}
 			continue
 		}
-		if fate(f) == returned && len(group) > 0 {
+		if g.fate == returned {
 			l.lanes.soon()
 		}
-		for _, e := range group {
-			at, held := rec.found[e.claim.id]
-			switch {
-			case held && e.fate == settled:
-				l.slots.again(e.unsettled())
-			case held:
-				done++
-				l.tell(e, at)
-			case e.fate == settled && e.err == nil:
-				done++ // the handler's transaction committed, as it said
-			default:
-				missing = append(missing, e)
-			}
+		settled, missing := l.settle(g)
+		done += settled + l.lookFor(ctx, g.token, missing)
+	}
+	l.slots.done(done)
+}
+
+// settle tells of those of g that were found held. It returns how many are dealt with,
+// and those whose claim did not hold when the batch came.
+func (l *loop) settle(g *group) (done int, missing []*ending) {
+	for _, e := range g.endings {
+		at, held := g.found[e.claim.id]
+		switch {
+		case held && e.fate == settled:
+			l.slots.again(e.unsettled())
+		case held:
+			done++
+			l.tell(e, at)
+		case e.fate == settled && e.err == nil:
+			done++ // the handler's transaction committed, as it said
+		default:
+			missing = append(missing, e)
 		}
 	}
-	l.slots.done(done + l.lookFor(ctx, missing))
+	return done, missing
 }
 
 // unsettled is what becomes of an attempt whose handler completed it in a
@@ -64,33 +67,30 @@ func (e *ending) unsettled() *ending {
 // The third part finds what this worker had last and has put back, the fourth what it
 // still has and did not put back since it was called off.
 const endedSQL = `-- queue.ended
-SELECT id, finished_at, false FROM finished_jobs
- WHERE id = ANY ($1) AND (id, token) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
+SELECT id, finished_at, false FROM finished_jobs` + held + `
 UNION ALL
-SELECT id, finished_at, false FROM dead_jobs
- WHERE id = ANY ($1) AND (id, token) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
+SELECT id, finished_at, false FROM dead_jobs` + held + `
 UNION ALL
 SELECT id, run_at, false FROM jobs
  WHERE id = ANY ($1) AND state = 'queued' AND worker = $3
 UNION ALL
 SELECT id, run_at, true FROM jobs` + held + ` AND cancelling`
 
-// lookFor finds out what became of endings whose claims did not hold. They are on
+// lookFor finds out what became of endings of a claim that did not hold. They are on
 // record already, by a batch whose reply was lost or by a transaction of the
 // handler's; or they were called off; or their claims were lost. It returns how many
 // are dealt with.
-func (l *loop) lookFor(ctx context.Context, missing []*ending) int {
+func (l *loop) lookFor(ctx context.Context, token int64, missing []*ending) int {
 	if len(missing) == 0 {
 		return 0
 	}
-	ids, tokens := claimsOf(missing)
 	ended, calledOff := make(map[int64]time.Time), make(map[int64]bool)
 	var (
 		id         int64
 		at         time.Time
 		cancelling bool
 	)
-	rows, _ := l.conn.Query(ctx, endedSQL, ids, tokens, l.id.Load()) // ForEachRow returns its error
+	rows, _ := l.conn.Query(ctx, endedSQL, idsOf(missing), token, l.id.Load()) // ForEachRow returns its error
 	_, err := pgx.ForEachRow(rows, []any{&id, &at, &cancelling}, func() error {
 		if ended[id] = at; cancelling {
 			calledOff[id] = true

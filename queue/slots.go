@@ -18,18 +18,19 @@ const holdLimit = 100 * time.Millisecond
 type slots struct {
 	mu      sync.Mutex
 	queues  []*queueSlots
-	running map[*attempt]struct{} // handlers that have not returned
-	ended   []*ending             // for a loop to record
-	held    int                   // jobs whose end is not on record
-	aside   []*ending             // those that could not be recorded
-	flying  int                   // batches on their way
-	missed  bool                  // somebody wanted to send another meanwhile
-	lingers bool                  // the bell rings soon
-	backlog bool                  // the last claim left some behind
-	flight  time.Duration         // how long the last claim was on its way
-	wished  time.Time             // when it began
-	suspect *attempt              // has the suspect slot, if any
-	closed  bool                  // nothing more is claimed
+	byName  map[string]*queueSlots
+	running []*attempt    // handlers that have not returned
+	ended   []*ending     // for a loop to record
+	held    int           // jobs whose end is not on record
+	aside   []*ending     // those that could not be recorded
+	flying  int           // batches on their way
+	missed  bool          // somebody wanted to send another meanwhile
+	lingers bool          // the bell rings soon
+	backlog bool          // the last claim left some behind
+	flight  time.Duration // how long the last claim was on its way
+	wished  time.Time     // when it began
+	suspect *attempt      // has the suspect slot, if any
+	closed  bool          // nothing more is claimed
 
 	bell    chan struct{} // rings when an attempt has ended
 	settled chan struct{} // rings when one more is on record or has returned, once closed
@@ -54,47 +55,42 @@ type queueSlots struct {
 
 func newSlots(queues []Queue) *slots {
 	s := &slots{
-		running: make(map[*attempt]struct{}),
+		byName:  make(map[string]*queueSlots, len(queues)),
 		bell:    make(chan struct{}, 1),
 		settled: make(chan struct{}, 1),
 	}
 	for _, q := range queues {
-		s.queues = append(s.queues, &queueSlots{name: q.Name, slots: q.Slots})
+		own := &queueSlots{name: q.Name, slots: q.Slots}
+		s.queues, s.byName[q.Name] = append(s.queues, own), own
 	}
 	return s
 }
 
-// of returns the slots of a queue.
-func (s *slots) of(queue string) *queueSlots {
-	for _, q := range s.queues {
-		if q.name == queue {
-			return q
-		}
-	}
-	return nil
-}
-
-// admit holds a until a slot of its queue is free. It answers false if nothing more is
-// to start, or if a is a suspect and another one is here. work is called in a new
-// goroutine for a slot that was free.
-func (s *slots) admit(a *attempt, suspect bool, work func(*queueSlots)) bool {
+// admit holds jobs until slots of their queues are free. It returns those for which there
+// is no place: all if nothing more is to start, and a suspect if another one is here. work
+// is called in a new goroutine for each slot that was free.
+func (s *slots) admit(jobs []*attempt, work func(*queueSlots)) (refused []*attempt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || suspect && s.suspect != nil {
-		return false
+	now := time.Now()
+	for _, a := range jobs {
+		if s.closed || a.suspect() && s.suspect != nil {
+			refused = append(refused, a)
+			continue
+		}
+		if a.suspect() {
+			s.suspect = a
+		}
+		s.held++
+		a.admitted = now
+		q := a.queue
+		q.waiting = slices.Insert(q.waiting, q.place(a), a)
+		if q.busy < q.slots {
+			q.busy++
+			go work(q)
+		}
 	}
-	if suspect {
-		s.suspect = a
-	}
-	s.held++
-	a.admitted = time.Now()
-	q := s.of(a.job.Queue)
-	q.waiting = slices.Insert(q.waiting, q.place(a), a)
-	if q.busy < q.slots {
-		q.busy++
-		go work(q)
-	}
-	return true
+	return refused
 }
 
 // place is where a stands among those that wait: behind all of its priority.
@@ -123,7 +119,8 @@ func (s *slots) next(q *queueSlots, last *attempt) *attempt {
 	a := q.waiting[0]
 	q.waiting[0] = nil // for the garbage collector
 	q.waiting = q.waiting[1:]
-	s.running[a] = struct{}{}
+	s.running = append(s.running, a)
+	a.seat = len(s.running)
 	return a
 }
 
@@ -137,11 +134,14 @@ func (s *slots) end(a *attempt) {
 // ran queues the end of a to be recorded, unless the job was given back before: then
 // nobody asks how it ended.
 func (s *slots) ran(a *attempt) {
-	if _, ok := s.running[a]; !ok {
+	if a.seat == 0 {
 		return
 	}
-	delete(s.running, a)
-	s.of(a.job.Queue).ended++
+	last := len(s.running) - 1
+	s.running[a.seat-1], s.running[last].seat = s.running[last], a.seat
+	s.running[last] = nil // for the garbage collector
+	s.running, a.seat = s.running[:last], 0
+	a.queue.ended++
 	s.put(&a.end)
 }
 
@@ -253,7 +253,7 @@ func (s *slots) waits() bool {
 func (s *slots) cancel(match func(*attempt) bool, cause error, f fate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for a := range s.running {
+	for _, a := range s.running {
 		if match(a) {
 			a.ctx.end(cause)
 		}
@@ -273,10 +273,11 @@ func (s *slots) count() (running, held int, flying bool) {
 func (s *slots) abandon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for a := range s.running {
+	for _, a := range s.running {
+		a.seat = 0
 		s.put(&ending{attempt: a, fate: returned})
-		delete(s.running, a)
 	}
+	s.running = nil
 }
 
 // wait returns true when no attempt runs or, if all, no job is held and no batch on
