@@ -3,9 +3,7 @@
 package queue
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"time"
@@ -61,9 +59,9 @@ type Timeouter interface {
 // that is out of form or has two handlers, and a method Backoff or Timeout with
 // another signature than theirs, or of the pointer of an h passed by value.
 func Handle[T Args](w *Worker, h Handler[T]) {
-	exact := untyped(reflect.TypeFor[T](), map[reflect.Type]bool{})
+	args := newDecoders(reflect.TypeFor[T]())
 	run := func(ctx context.Context, _ *pgxpool.Pool, job *JobRow, c *claim) error {
-		j, err := decode[T](job, c, exact)
+		j, err := decode[T](job, c, args)
 		if err != nil {
 			return err
 		}
@@ -89,9 +87,9 @@ func (f handlerFunc[T]) Handle(ctx context.Context, job *Job[T]) error { return 
 // connection of w.DB, so Run refuses a Worker that has a TxHandler and more slots
 // than DB has connections.
 func HandleTx[T Args](w *Worker, h TxHandler[T]) {
-	exact := untyped(reflect.TypeFor[T](), map[reflect.Type]bool{})
+	args := newDecoders(reflect.TypeFor[T]())
 	run := func(ctx context.Context, db *pgxpool.Pool, job *JobRow, c *claim) error {
-		j, err := decode[T](job, c, exact)
+		j, err := decode[T](job, c, args)
 		if err != nil {
 			return err
 		}
@@ -177,44 +175,4 @@ func kindOf[T Args]() (kind string, mistake error) {
 		return kind, &InvalidError{Field: "Kind", Reason: fmt.Sprintf("of %v %s", t, reason)}
 	}
 	return kind, nil
-}
-
-// decode makes the Job that a handler of T is given. Args that do not fit leave
-// the job dead at once: no later attempt would read them better.
-func decode[T Args](row *JobRow, c *claim, exact bool) (*Job[T], error) {
-	job := &Job[T]{JobRow: *row, claim: c}
-	var err error
-	if exact {
-		dec := json.NewDecoder(bytes.NewReader(row.Args))
-		dec.UseNumber()
-		err = dec.Decode(&job.Args)
-	} else {
-		err = json.Unmarshal(row.Args, &job.Args) // half the work
-	}
-	if err != nil {
-		return nil, NoRetry(fmt.Errorf("args do not decode into %T: %w", job.Args, err))
-	}
-	return job, nil
-}
-
-// untyped reports whether a value of type t may hold numbers whose type it does not
-// say: they are to stay exact.
-func untyped(t reflect.Type, seen map[reflect.Type]bool) bool {
-	if seen[t] {
-		return false
-	}
-	seen[t] = true
-	switch t.Kind() {
-	case reflect.Interface:
-		return true
-	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-		return untyped(t.Elem(), seen)
-	case reflect.Struct:
-		for i := range t.NumField() {
-			if untyped(t.Field(i).Type, seen) {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -112,6 +112,6 @@ func (p *Path) Turn(ctx context.Context) (jobs int, err error) {
 
 // Decoder returns what makes the Job of a row.
 func Decoder[T Args]() func(row *JobRow) (*Job[T], error) {
-	held, exact := &claim{}, untyped(reflect.TypeFor[T](), map[reflect.Type]bool{})
-	return func(row *JobRow) (*Job[T], error) { return decode[T](row, held, exact) }
+	held, args := &claim{}, newDecoders(reflect.TypeFor[T]())
+	return func(row *JobRow) (*Job[T], error) { return decode[T](row, held, args) }
 }
