@@ -21,10 +21,10 @@ const wholeBatch = queue.BatchLimit
 // unseen. They bound how many jobs a second one process works.
 var allocationsPerJob = map[string]float64{
 	"claim":    3.5, // one less where others' attempts are over, as in a turn
-	"decode":   6.5,
-	"dispatch": 8.5, // decode is one part of it
-	"finish":   2.5,
-	"turn":     11.7,
+	"decode":   2.5,
+	"dispatch": 3.5, // decode is one part of it
+	"finish":   1.4,
+	"turn":     5.7,
 }
 
 // It is not parallel: what others allocate would count, too.
@@ -33,7 +33,7 @@ func TestJobCostsFewAllocations(t *testing.T) {
 		t.Skip("the race detector allocates, too")
 	}
 	steps := steps(newPath(t, 1))
-	steps["turn"] = turns(t, newPath(t, 20))
+	steps["turn"] = newPath(t, 10).Turn
 	for name, most := range allocationsPerJob {
 		t.Run(name, func(t *testing.T) {
 			perBatch := testing.AllocsPerRun(5, func() {
@@ -45,20 +45,6 @@ func TestJobCostsFewAllocations(t *testing.T) {
 			require.LessOrEqual(t, perBatch/wholeBatch, most)
 		})
 	}
-}
-
-// turns returns p's Turn, once that takes whole batches. In a worker, too, they grow.
-func turns(t *testing.T, p *queue.Path) func(context.Context) (jobs int, err error) {
-	t.Helper()
-	for range 10 {
-		jobs, err := p.Turn(t.Context())
-		require.NoError(t, err)
-		if jobs == wholeBatch {
-			return p.Turn
-		}
-	}
-	require.FailNow(t, "no batch was whole")
-	return nil
 }
 
 func BenchmarkStep(b *testing.B) {

@@ -8,8 +8,10 @@ import (
 )
 
 const (
-	// aheadFactor times as many jobs are claimed ahead as end while a claim is on its
-	// way, up to aheadLimit: enough for both loops to be on their way with whole batches.
+	// What ends while aheadFactor claims are on their way is claimed ahead, up to
+	// aheadLimit: enough for both loops to be on their way with whole batches. It is not
+	// more than ends in half of holdLimit, else a server that slows down would be given
+	// back what it was just asked for, and slow down further.
 	aheadFactor = 16
 	aheadLimit  = 3 * batchLimit
 
@@ -68,10 +70,11 @@ func (s *slots) call() {
 
 // hungry says whether a slot in which something has ended stands still, or soon will.
 func (s *slots) hungry() bool {
-	return slices.ContainsFunc(s.queues, func(q *queueSlots) bool {
-		return q.ended > 0 && (q.busy < q.slots || len(q.waiting) <= q.ahead/2)
-	})
+	return slices.ContainsFunc(s.queues, func(q *queueSlots) bool { return q.ended > 0 && q.hungry() })
 }
+
+// hungry says whether a slot of q stands still, or soon will.
+func (q *queueSlots) hungry() bool { return q.busy < q.slots || len(q.waiting) <= q.ahead/2 }
 
 // enough says whether there is something to do for a whole batch.
 func (s *slots) enough(limit int) bool {
@@ -97,14 +100,14 @@ func (q *queueSlots) room() int {
 // or nil if there is room for none.
 func (s *slots) wish(limit int) *wish {
 	w := &wish{suspect: s.suspect == nil, token: newToken(), began: time.Now()}
-	share := min(1, float64(s.flight)/float64(w.began.Sub(s.wished)))
+	flights := float64(min(aheadFactor*s.flight, holdLimit/2)) / float64(w.began.Sub(s.wished))
 	s.wished = w.began
 	for _, q := range s.queues {
-		meanwhile := float64(q.ended) * share
-		q.ended = 0
 		if q.slots > 1 { // one slot works its queue in order
-			q.ahead = min(aheadLimit, max(q.ahead*7/8, int(aheadFactor*meanwhile)))
+			meanwhile := int(float64(q.ended) * flights)
+			q.ahead = min(aheadLimit, (q.ahead*7+meanwhile)/8)
 		}
+		q.ended = 0
 		if room := min(q.room(), limit); room > 0 {
 			w.queues, w.free = append(w.queues, q.name), append(w.free, int32(room))
 			q.asked += room
@@ -127,7 +130,7 @@ func (s *slots) landed(w *wish, more bool) {
 			s.byName[name].asked -= int(w.free[i])
 		}
 	}
-	if more || s.missed {
+	if s.missed || more && slices.ContainsFunc(s.queues, (*queueSlots).hungry) {
 		ring(s.bell)
 	} else if len(s.ended) > 0 {
 		s.call()

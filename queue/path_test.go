@@ -101,8 +101,9 @@ func (p *Path) Finish() (jobs int, err error) {
 	return len(p.endings), err
 }
 
-// Turn records what the last one has brought, claims a batch and runs it.
+// Turn records what the last one has brought, claims a whole batch and runs it.
 func (p *Path) Turn(ctx context.Context) (jobs int, err error) {
+	p.loop.slots.queues[0].ahead = aheadLimit // as it is once jobs end quickly
 	if err := p.loop.turn(ctx); err != nil {
 		return 0, err
 	}
