@@ -27,9 +27,6 @@ func (l *loop) afterwards(ctx context.Context, rec *record) {
 			}
 			continue
 		}
-		if fate(f) == returned && len(group) > 0 {
-			l.lanes.soon()
-		}
 		for _, e := range group {
 			at, held := rec.found[e.claim.id]
 			switch {
@@ -38,6 +35,9 @@ func (l *loop) afterwards(ctx context.Context, rec *record) {
 			case held:
 				done++
 				l.tell(e, at)
+				if e.fate == returned && e.wait == nil { // with its run_at, behind the cursor
+					l.lanes.put(e.job.Queue, e.job.ID)
+				}
 			case e.fate == settled && e.err == nil:
 				done++ // the handler's transaction committed, as it said
 			default:
