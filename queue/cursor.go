@@ -44,6 +44,7 @@ type lanes struct {
 
 type queueLanes struct {
 	cursors [priorities]position // claims begin behind them
+	passed  [priorities]position // where they were at the last sweep
 	deep    bool                 // the last claim left some beyond them
 	found   []int64              // jobs behind the cursors, in order
 	full    bool                 // there are more of those
@@ -133,14 +134,15 @@ func (l *lanes) end(w *wish, jobs []*attempt) (more bool) {
 var forever = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // view says where a sweep is to look: from the beginnings of the lanes, or in the near
-// past.
+// past, up to where the cursors were at the last one. What claims take that are still on
+// their way would look as if it waited, but not until the next sweep.
 func (l *lanes) view(whole bool) *view {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	v := &view{strays: append([]int64{}, l.strays...)}
 	for name, q := range l.byQueue {
 		v.queues = append(v.queues, name)
-		for _, p := range q.cursors {
+		for _, p := range q.passed {
 			after := time.Time{}
 			if !whole && !p.at.IsZero() {
 				after = p.at.Add(-nearPast)
@@ -172,11 +174,12 @@ func (l *lanes) take(all []straggler) (any bool) {
 	}
 	for _, s := range all {
 		q := l.byQueue[s.queue]
-		if s.running || s.compare(q.cursors[s.priority-1]) <= 0 {
+		if s.running || s.compare(q.passed[s.priority-1]) <= 0 {
 			q.found = append(q.found, s.id)
 		}
 	}
 	for _, q := range l.byQueue {
+		q.passed = q.cursors
 		q.full = len(q.found) >= sweepLimit
 		any = any || len(q.found) > 0
 	}

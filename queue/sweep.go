@@ -41,12 +41,12 @@ func (r *run) sweep(ctx context.Context) {
 		began := time.Now()
 		whole := !began.Before(s.wholeDue)
 		err := s.find(ctx, whole)
-		took := time.Since(began) * time.Duration(max(r.processes.Load(), 1))
-		pause = shortestPause
+		took, processes := time.Since(began), time.Duration(max(r.processes.Load(), 1))
+		pause = shortestPause * processes
 		if whole {
-			s.wholeDue = time.Now().Add(wholeShare * took)
+			s.wholeDue = time.Now().Add(wholeShare * took * processes)
 		} else {
-			pause = min(max(nearShare*took, pause), longestPause)
+			pause = min(max(nearShare*took*processes, pause), longestPause)
 		}
 		if err != nil && ctx.Err() == nil {
 			s.close()
@@ -88,8 +88,8 @@ func (s *sweeper) await(ctx context.Context, pause time.Duration) bool {
 }
 
 // $1 are the queues, $2 and $3 what they are to claimSQL. $4 are times in each lane, from
-// which to look, $5 and $6 the last positions. These are the cursors only where jobs wait
-// beyond them, which claims come to: else those of a dead worker may be there.
+// which to look, $5 and $6 the last positions. These are where cursors were if jobs wait
+// beyond, which claims come to: else those of a dead worker may be there.
 const sweepSQL = `-- queue.sweep
 SELECT q.name, j.priority, j.run_at, j.id, j.state = 'running'
   FROM unnest($1::text[]) WITH ORDINALITY AS q (name, nth)
