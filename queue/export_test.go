@@ -26,26 +26,38 @@ type Statement struct {
 func Settings() Statement { return Statement{SQL: settingsSQL} }
 
 // Claim is the loop's claim of so many jobs of kind note in a queue, for a worker. It
-// is a sweep, or begins behind a time.
-func Claim(worker int64, queue string, limit int32, cursor time.Time) Statement {
-	return ClaimOf(worker, []string{queue}, limit, cursor)
+// begins behind a time, and takes some by their ids, too.
+func Claim(worker int64, queue string, limit int32, cursor time.Time, found ...int64) Statement {
+	return ClaimOf(worker, []string{queue}, limit, cursor, found...)
 }
 
 // ClaimOf is [Claim] for several queues, of each so many.
-func ClaimOf(worker int64, queues []string, limit int32, cursor time.Time) Statement {
+func ClaimOf(
+	worker int64, queues []string, limit int32, cursor time.Time, found ...int64,
+) Statement {
 	l := &loop{run: &run{kinds: []string{"note"}}}
 	l.id.Store(worker)
 	w := &wish{
 		queues: queues, suspect: true, token: newToken(),
-		sweep: cursor.IsZero(), strays: []int64{},
+		found: append([]int64{}, found...), strays: []int64{},
 	}
 	for range queues {
-		w.free = append(w.free, limit)
+		w.ahead = append(w.ahead, limit)
 		for range priorities {
 			w.at, w.id = append(w.at, cursor), append(w.id, 0)
 		}
 	}
 	return only(func(batch *pgx.Batch) { l.queueClaim(batch, w) })
+}
+
+// Sweep looks for jobs of kind note in queues behind a time.
+func Sweep(queues []string, after time.Time) Statement {
+	r := &run{kinds: []string{"note"}}
+	v := &view{queues: queues, strays: []int64{}}
+	for range len(queues) * priorities {
+		v.after, v.at, v.id = append(v.after, after), append(v.at, forever), append(v.id, 0)
+	}
+	return only(func(batch *pgx.Batch) { r.queueSweep(batch, v) })
 }
 
 // Finishes are the loop's statements that end the attempts of a claim, by what becomes

@@ -103,6 +103,7 @@ func (l *loop) turn(ctx context.Context) error {
 		}
 		l.conn = conn
 	}
+	polled := l.polls && l.naps == len(naps)
 	if l.polls {
 		l.polls = false
 		if err := l.recordAside(ctx); err != nil {
@@ -117,6 +118,9 @@ func (l *loop) turn(ctx context.Context) error {
 	}
 	more, err := l.recordAndClaim(ctx, endings, wish)
 	l.slots.landed(wish, more)
+	if wish != nil && !polled {
+		ring(l.lanes.claimed)
+	}
 	if err == nil && l.idle && !l.asleep.Load() {
 		err, l.naps = l.fallAsleep(ctx), 0
 	}
@@ -134,9 +138,6 @@ func (l *loop) recordAndClaim(
 	}
 	l.batches.Add(1)
 	jobs, err := l.send(ctx, endings, w)
-	if err != nil && w != nil {
-		l.lanes.failed(w)
-	}
 	if splittable(err) && len(endings) > 0 { // else the claim is the matter
 		return false, l.recordParts(ctx, endings)
 	}
@@ -144,7 +145,7 @@ func (l *loop) recordAndClaim(
 		return false, err
 	}
 	l.idle = len(jobs) == 0
-	more = l.lanes.end(w, jobs, l.processes.Load())
+	more = l.lanes.end(w, jobs)
 	l.start(jobs, w.token)
 	l.pulse.claimed()
 	return more, nil

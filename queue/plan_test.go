@@ -179,13 +179,16 @@ func checkPlans(t *testing.T, b *bench, worker int64) {
 	require.NoError(t, tx.Rollback(t.Context()))
 }
 
-// checkClaimPlans looks at sweeps and other claims, of one queue and of several.
+// checkClaimPlans looks at claims and sweeps, of one queue and of several.
 func checkClaimPlans(t *testing.T, tx pgx.Tx, mode string, worker int64, n int32) {
 	t.Helper()
 	for _, queues := range [][]string{{"default"}, {"default", "mails", "exports"}} {
 		for _, cursor := range []time.Time{{}, time.Now().Add(-time.Hour)} {
-			p := planners[mode](t, tx, "", queue.ClaimOf(worker, queues, n, cursor))
-			require.Equal(t, []string{"jobs_pkey", "jobs_ready"}, indexesOfJobs(t, p), "claim, %s: %v", mode, p)
+			p := planners[mode](t, tx, "", queue.ClaimOf(worker, queues, n, cursor, 1, 2, 3))
+			require.Equal(t, []string{"jobs_pkey", "jobs_pkey", "jobs_ready"}, indexesOfJobs(t, p),
+				"claim, %s: %v", mode, p)
+			sweep := planners[mode](t, tx, "", queue.Sweep(queues, cursor))
+			require.Equal(t, []string{"jobs_ready"}, indexesOfJobs(t, sweep), "sweep, %s: %v", mode, sweep)
 			// The lanes are walked one after the other, else a LIMIT above them would not
 			// leave out the last ones.
 			var outer []string
@@ -203,7 +206,7 @@ func checkClaimPlans(t *testing.T, tx pgx.Tx, mode string, worker int64, n int32
 // conditions are what a scan of an index asks it for, so as not to walk all of it.
 var conditions = map[string][]string{
 	"jobs_pkey":  {"id = ANY"},
-	"jobs_ready": {"(queue)::text =", "priority =", "run_at <=", "ROW(run_at, (id + 0)) >"},
+	"jobs_ready": {"(queue)::text =", "priority =", "run_at <=", "ROW(run_at, (id + 0))"},
 }
 
 // indexesOfJobs returns by which indexes a plan reads jobs, each scan once, and
@@ -389,7 +392,8 @@ func (b *bench) claimAll(jobs int64, limit int32) {
 }
 
 // A transaction that stays open keeps vacuum from removing what was claimed and
-// finished before. Claims begin behind that, and only sweeps walk over it.
+// finished before. Only sweeps walk over it; claims begin behind it, and take by their ids
+// the jobs that are found before it.
 func TestClaimDoesNotWalkOverWhatWasClaimedBefore(t *testing.T) {
 	b := setup(t)
 	worker := b.liveWorker()
@@ -399,14 +403,22 @@ func TestClaimDoesNotWalkOverWhatWasClaimedBefore(t *testing.T) {
 	b.exec(`DELETE FROM jobs`)
 	b.exec(fillSQL + ` FROM generate_series(1, 1000)`)
 	b.exec(`UPDATE jobs SET run_at = now()`)
+	late := value[[]int64](b, `WITH late AS (
+		INSERT INTO jobs (kind, args, run_at)
+		SELECT 'note', '{}', now() - interval '1 h' FROM generate_series(1, 50) RETURNING id)
+		SELECT array_agg(id) FROM late`)
 
-	pages := func(cursor time.Time) int {
+	check := func(s queue.Statement, rows int) (pages int) {
 		tx := b.begin(pgx.TxOptions{})
 		defer func() { require.NoError(t, tx.Rollback(t.Context())) }()
-		p := explain(t, tx, ", ANALYZE, BUFFERS", queue.Claim(worker, "default", 100, cursor))
-		require.EqualValues(t, 100, p.Rows)
+		p := explain(t, tx, ", ANALYZE, BUFFERS", s)
+		require.EqualValues(t, rows, p.Rows)
 		return p.Hit + p.Read
 	}
-	require.Greater(t, pages(time.Time{}), 5000, "the sweep shows what is in the way")
-	require.Less(t, pages(cursor), 2500)
+	const many, few = 5000, 2500
+	require.Greater(t, check(queue.Sweep([]string{"default"}, time.Time{}), 1050), many)
+	require.Less(t, check(queue.Sweep([]string{"default"}, cursor), 1000), few)
+	require.Greater(t, check(queue.Claim(worker, "default", 100, time.Time{}), 100), many)
+	require.Less(t, check(queue.Claim(worker, "default", 100, cursor), 100), few)
+	require.Less(t, check(queue.Claim(worker, "default", 50, cursor, late...), 100), few)
 }

@@ -22,9 +22,6 @@ func (l *loop) afterwards(ctx context.Context, rec record) {
 			}
 			continue
 		}
-		if g.fate == returned {
-			l.lanes.soon()
-		}
 		settled, missing := l.settle(g)
 		done += settled + l.lookFor(ctx, g.token, missing)
 	}
@@ -42,6 +39,9 @@ func (l *loop) settle(g *group) (done int, missing []*ending) {
 		case held:
 			done++
 			l.tell(e, at)
+			if e.fate == returned && e.wait == nil { // with its run_at, behind the cursor
+				l.lanes.put(e.job.Queue, e.job.ID)
+			}
 		case e.fate == settled && e.err == nil:
 			done++ // the handler's transaction committed, as it said
 		default:

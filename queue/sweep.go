@@ -1,186 +1,165 @@
-// Here: where claims begin. This process remembers how far it has come in each lane,
-// so that a claim need not walk over what was claimed before: while some transaction
-// keeps vacuum from removing them, those entries are many. What appears behind that
-// point, since its transaction committed late or a worker died or gave it back, is
-// found by a sweep: a claim that begins where the lane does.
+// Here: what claims pass by. Behind the cursors a job appears whose transaction commits
+// late, or which is given back, or whose worker dies. A sweep walks over all that was
+// claimed before, so it has a connection of its own: while it takes its time, claims go
+// on. It only reads, and the next claim takes by its id what it found.
 
 package queue
 
 import (
-	"cmp"
-	"sync"
+	"context"
+	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 const (
-	// priorities is how many lanes a queue has.
-	priorities = 4
+	// sweepLimit is how many jobs of each lane a sweep finds at most.
+	sweepLimit = 4 * batchLimit
 
-	// cursorLag keeps cursors behind the present, where inserts commit out of order.
-	cursorLag = 100 * time.Millisecond
+	// A sweep of the near past is followed by a pause of so many times what it took, and
+	// one that begins where the lanes do by another before the next such: where dead
+	// entries make them dear, all processes together give them a tenth and a twentieth of
+	// a core. Elsewhere each sweep begins there.
+	nearShare     = 10
+	wholeShare    = 20
+	shortestPause = 50 * time.Millisecond
 
-	// A sweep is followed by a pause of so many times what it took, up to longestPause:
-	// all processes together may take a twentieth of a core for it.
-	sweepShare    = 20
-	shortestPause = 10 * time.Millisecond
+	// nearPast is how long nearly all transactions are over that inserted something.
+	nearPast = 10 * time.Second
+
+	sweepTimeout = time.Minute
 )
 
-// A position is one in the order of a lane.
-type position struct {
-	at time.Time
-	id int64
-}
-
-func (a *attempt) position() position { return position{a.job.RunAt, a.job.ID} }
-
-func (p position) compare(q position) int {
-	return cmp.Or(p.at.Compare(q.at), cmp.Compare(p.id, q.id))
-}
-
-// A lane is a queue's jobs of one priority.
-type lane struct {
-	cursor position // claims begin behind it
-	swept  position // where a sweep that has not come to its end goes on
-}
-
-// lanes are those of a process' queues. Its loops share them.
-type lanes struct {
-	mu      sync.Mutex
-	byQueue map[string]*[priorities]lane
-	strays  []int64 // tokens of claims whose reply never came
-	sweep   sweep
-}
-
-// A sweep may take several claims. While it goes on, every second one is a plain claim,
-// so that a late bulk does not hold up what comes in.
-type sweep struct {
-	flying bool // a claim of it is on its way
-	going  bool // the last one did not bring it to its end
-	rests  bool // in this claim
-	due    time.Time
-	spent  time.Duration // so far
-}
-
-func newLanes(queues []Queue) *lanes {
-	l := &lanes{byQueue: make(map[string]*[priorities]lane, len(queues))}
-	for _, q := range queues {
-		l.byQueue[q.Name] = &[priorities]lane{}
-	}
-	return l
-}
-
-// of returns the lane of a.
-func (l *lanes) of(a *attempt) *lane {
-	return &l.byQueue[a.job.Queue][a.job.Priority-1]
-}
-
-// soon has the next claim sweep: something is known to be behind the cursors.
-func (l *lanes) soon() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sweep.due = time.Time{}
-}
-
-// stray has sweeps look for what a claim took whose reply never came.
-func (l *lanes) stray(token int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.strays = append(l.strays, token)
-	l.sweep.due = time.Time{}
-}
-
-// begin says in w where to look.
-func (l *lanes) begin(w *wish) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	w.sweep = l.sweep.begin(w.began)
-	w.strays = append([]int64{}, l.strays...)
-	for _, queue := range w.queues {
-		for i := range priorities {
-			from := &l.byQueue[queue][i]
-			p := from.cursor
-			if w.sweep {
-				p = from.swept
-			}
-			w.at, w.id = append(w.at, p.at), append(w.id, p.id)
+// sweep looks behind the cursors until ctx ends: after claims, in a hurry where something
+// is known to be there, and once in a while.
+func (r *run) sweep(ctx context.Context) {
+	s := &sweeper{run: r}
+	defer s.close()
+	var pause time.Duration
+	for s.await(ctx, pause) {
+		began := time.Now()
+		whole := !began.Before(s.wholeDue)
+		err := s.find(ctx, whole)
+		took, processes := time.Since(began), time.Duration(max(r.processes.Load(), 1))
+		pause = shortestPause * processes
+		if whole {
+			s.wholeDue = time.Now().Add(wholeShare * took * processes)
+		} else {
+			pause = min(max(nearShare*took*processes, pause), longestPause)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.close()
+			r.report(fmt.Errorf("queue: sweep: %w", err))
+			pause = longestPause
 		}
 	}
 }
 
-// begin says whether the next claim is one of s.
-func (s *sweep) begin(now time.Time) bool {
-	if s.flying || now.Before(s.due) {
-		return false
-	}
-	s.rests = s.going && !s.rests
-	s.flying = !s.rests
-	return s.flying
+// A sweeper is what sweep keeps from one to the next.
+type sweeper struct {
+	*run
+	conn     *pgx.Conn // nil if it has to be made
+	wholeDue time.Time // when one may begin where the lanes do
 }
 
-// end moves the cursors on to where the claimed jobs are, which come in the order of
-// their lanes. It says whether there may be more to claim.
-func (l *lanes) end(w *wish, jobs []*attempt, processes int64) (more bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	got, last := make(map[string]int32), make(map[string]*attempt)
-	for _, a := range jobs {
-		got[a.job.Queue]++
-		last[a.job.Queue] = a
-	}
-	behind := false // whether a sweep stopped short of a cursor
-	for i, queue := range w.queues {
-		if got[queue] == w.free[i] {
-			more = true
-			behind = behind || last[queue].position().compare(l.of(last[queue]).cursor) < 0
-		}
-	}
-	for _, a := range jobs {
-		lane, at := l.of(a), a.position()
-		if w.sweep {
-			lane.swept = at
-		}
-		if lag := a.job.ClaimedAt.Add(-cursorLag); at.at.After(lag) {
-			at = position{lag, 0}
-		}
-		if lane.cursor.compare(at) < 0 {
-			lane.cursor = at
-		}
-	}
-	if w.sweep {
-		l.sweep.end(w.began, behind, processes)
-		if !behind {
-			l.rewind()
-		}
-	}
-	return more
-}
-
-// end notes that a claim of s, which began then, is over, and whether s goes on.
-func (s *sweep) end(began time.Time, goes bool, processes int64) {
-	s.flying, s.going = false, goes
-	s.spent += time.Since(began)
-	if goes {
-		return
-	}
-	pause := min(max(sweepShare*s.spent, shortestPause), longestPause)
-	s.due, s.spent = time.Now().Add(pause*time.Duration(max(processes, 1))), 0
-}
-
-// rewind has the next sweep begin where the lanes do.
-func (l *lanes) rewind() {
-	for _, four := range l.byQueue {
-		for i := range four {
-			four[i].swept = position{}
+// await returns true when it is time for a sweep: at the first claim after a pause, or
+// some time later without one. It returns false when ctx ends.
+func (s *sweeper) await(ctx context.Context, pause time.Duration) bool {
+	rested, idle := time.NewTimer(pause), time.NewTimer(pause+longestPause)
+	defer rested.Stop()
+	defer idle.Stop()
+	var claimed chan struct{}
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-s.lanes.hurry:
+			s.wholeDue = time.Time{}
+			return true
+		case <-rested.C:
+			claimed = s.lanes.claimed
+		case <-claimed:
+			return true
+		case <-idle.C:
+			return true
 		}
 	}
 }
 
-// failed notes that nobody knows what came of w.
-func (l *lanes) failed(w *wish) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if w.sweep {
-		l.sweep = sweep{}
-		l.rewind()
+// $1 are the queues, $2 and $3 what they are to claimSQL. $4 are times in each lane, from
+// which to look, $5 and $6 the last positions. These are where cursors were if jobs wait
+// beyond, which claims come to: else those of a dead worker may be there.
+const sweepSQL = `-- queue.sweep
+SELECT q.name, j.priority, j.run_at, j.id, j.state = 'running'
+  FROM unnest($1::text[]) WITH ORDINALITY AS q (name, nth)
+ CROSS JOIN generate_series(1, 4) AS p (priority)
+ CROSS JOIN LATERAL (
+   SELECT id, run_at, priority, state
+     FROM jobs
+    WHERE queue = q.name AND priority = p.priority AND run_at <= now()
+      AND run_at > ($4::timestamptz[])[4 * q.nth + p.priority - 4]
+      AND (run_at, id + 0) <= (($5::timestamptz[])[4 * q.nth + p.priority - 4],
+                               ($6::bigint[])[4 * q.nth + p.priority - 4])
+      AND kind = ANY ($2::text[]) AND ` + claimable + `
+    ORDER BY run_at, id + 0
+    LIMIT $7) j
+ WHERE q.name <> ALL ` + paused
+
+// A view is where a sweep looks.
+type view struct {
+	queues []string
+	strays []int64
+	after  []time.Time // where it begins: four for each queue
+	at     []time.Time // of the last positions
+	id     []int64
+}
+
+// queueSweep adds a sweep to a batch.
+func (r *run) queueSweep(batch *pgx.Batch, v *view) *pgx.QueuedQuery {
+	return batch.Queue(sweepSQL, v.queues, r.kinds, v.strays, v.after, v.at, v.id, sweepLimit)
+}
+
+const patienceSQL = `-- queue.patience
+SELECT set_config('statement_timeout', '60s', true)`
+
+// find has the next claims take what one sweep finds.
+func (s *sweeper) find(ctx context.Context, whole bool) error {
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	if s.conn == nil {
+		conn, err := s.connect(ctx)
+		if err != nil {
+			return err
+		}
+		s.conn = conn
+	}
+	var found []straggler
+	err := readCommitted(ctx, s.conn, func(batch *pgx.Batch) {
+		batch.Queue(settingsSQL)
+		batch.Queue(patienceSQL)
+		s.queueSweep(batch, s.lanes.view(whole)).Query(func(rows pgx.Rows) error {
+			var g straggler
+			into := []any{&g.queue, &g.priority, &g.at, &g.id, &g.running}
+			_, err := pgx.ForEachRow(rows, into, func() error {
+				found = append(found, g)
+				return nil
+			})
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	if s.lanes.take(found) {
+		ring(s.slots.bell)
+	}
+	return nil
+}
+
+func (s *sweeper) close() {
+	if s.conn != nil {
+		closeConn(s.conn)
+		s.conn = nil
 	}
 }

@@ -126,6 +126,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	loops.Go(func() { r.heartbeat(engine) })   // shows that this process lives
 	loops.Go(func() { r.loop(engine, true) })  // claims and finishes
 	loops.Go(func() { r.loop(engine, false) }) // joins under load
+	loops.Go(func() { r.sweep(engine) })       // finds what claims pass by
 	loops.Go(func() { r.keepDays(engine) })    // makes and drops the history's partitions
 
 	select {
