@@ -165,8 +165,7 @@ type straggler struct {
 }
 
 // take notes for claims what a sweep came across, but for what they come to themselves.
-// It says whether that is any.
-func (l *lanes) take(all []straggler) (any bool) {
+func (l *lanes) take(all []straggler) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, q := range l.byQueue {
@@ -181,7 +180,5 @@ func (l *lanes) take(all []straggler) (any bool) {
 	for _, q := range l.byQueue {
 		q.passed = q.cursors
 		q.full = len(q.found) >= sweepLimit
-		any = any || len(q.found) > 0
 	}
-	return any
 }

@@ -52,12 +52,11 @@ func ClaimOf(
 
 // Sweep looks for jobs of kind note in queues behind a time.
 func Sweep(queues []string, after time.Time) Statement {
-	r := &run{kinds: []string{"note"}}
 	v := &view{queues: queues, strays: []int64{}}
 	for range len(queues) * priorities {
 		v.after, v.at, v.id = append(v.after, after), append(v.at, forever), append(v.id, 0)
 	}
-	return only(func(batch *pgx.Batch) { r.queueSweep(batch, v) })
+	return Statement{SQL: sweepSQL, Args: v.args([]string{"note"}, sweepLimit)}
 }
 
 // Finishes are the loop's statements that end the attempts of a claim, by what becomes

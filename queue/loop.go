@@ -111,7 +111,8 @@ func (l *loop) turn(ctx context.Context) error {
 		}
 	}
 	l.slots.giveBackLate()
-	claims := l.id.Load() != 0 // else nobody could tell yet whose a claim is
+	claims := l.id.Load() != 0 && // else nobody could tell yet whose a claim is
+		!(polled && l.asleep.Load()) // a sweep looks then
 	endings, wish := l.slots.gather(batchLimit, claims)
 	if len(endings) == 0 && wish == nil {
 		return nil

@@ -53,6 +53,7 @@ type run struct {
 	processes atomic.Int64 // that live, as of the last heartbeat
 	asleep    atomic.Bool  // inserts are to wake this process
 	batches   atomic.Int64 // of the loops, since the last heartbeat
+	plain     atomic.Bool  // the default is READ COMMITTED, as of the last heartbeat
 	pulse     *pulse
 	hooks     sync.WaitGroup // calls of onError
 }
@@ -219,15 +220,30 @@ func (r *run) connect(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// readCommitted sends what queue adds to a batch in one transaction and round trip. A
-// database whose default is SERIALIZABLE would fail what meets a write of another's.
-// After an error the caller closes conn.
+// readCommitted sends what queue adds to a batch in one transaction and round trip, with
+// the settings of a claim's. A database whose default is SERIALIZABLE would fail what
+// meets a write of another's. After an error conn is closed.
 func readCommitted(ctx context.Context, conn *pgx.Conn, queue func(*pgx.Batch)) error {
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
+	batch.Queue(settingsSQL)
 	queue(batch)
 	batch.Queue("COMMIT")
-	return conn.SendBatch(ctx, batch).Close()
+	err := conn.SendBatch(ctx, batch).Close()
+	if err != nil {
+		closeConn(conn)
+	}
+	return err
+}
+
+// single has send, which sends one statement that needs none of the settings, do so by
+// itself. Where the default is not READ COMMITTED, that takes a transaction.
+func (r *run) single(ctx context.Context, conn *pgx.Conn, send func(DB) error) error {
+	if r.plain.Load() {
+		return send(conn)
+	}
+	return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted},
+		func(tx pgx.Tx) error { return send(tx) })
 }
 
 // closeConn closes conn. The server notices by itself where it cannot be told.

@@ -31,16 +31,21 @@ const (
 	sweepTimeout = time.Minute
 )
 
-// sweep looks behind the cursors until ctx ends: after claims, in a hurry where something
-// is known to be there, and once in a while.
+// sweep looks behind the cursors until ctx ends: after claims, and in a hurry where
+// something is known to be there. Where nothing is claimed it looks once in a while, and
+// beyond the cursors, too: so what comes due wakes a worker that is asleep.
 func (r *run) sweep(ctx context.Context) {
 	s := &sweeper{run: r}
 	defer s.close()
 	var pause time.Duration
-	for s.await(ctx, pause) {
+	for {
+		polls, goes := s.await(ctx, pause)
+		if !goes {
+			return
+		}
 		began := time.Now()
 		whole := !began.Before(s.wholeDue)
-		err := s.find(ctx, whole)
+		err := s.find(ctx, whole, polls)
 		took, processes := time.Since(began), time.Duration(max(r.processes.Load(), 1))
 		pause = shortestPause * processes
 		if whole {
@@ -51,7 +56,8 @@ func (r *run) sweep(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			s.close()
 			r.report(fmt.Errorf("queue: sweep: %w", err))
-			pause = longestPause
+			pause = pollInterval
+			ring(r.slots.bell) // a claim finds at least what is beyond the cursors
 		}
 	}
 }
@@ -63,26 +69,26 @@ type sweeper struct {
 	wholeDue time.Time // when one may begin where the lanes do
 }
 
-// await returns true when it is time for a sweep: at the first claim after a pause, or
-// some time later without one. It returns false when ctx ends.
-func (s *sweeper) await(ctx context.Context, pause time.Duration) bool {
-	rested, idle := time.NewTimer(pause), time.NewTimer(pause+longestPause)
+// await returns when it is time for a sweep: at the first claim after a pause, or, as a
+// poll, some time later without one. It does not go on when ctx ends.
+func (s *sweeper) await(ctx context.Context, pause time.Duration) (polls, goes bool) {
+	rested, idle := time.NewTimer(pause), time.NewTimer(max(pause, jittered(pollInterval)))
 	defer rested.Stop()
 	defer idle.Stop()
 	var claimed chan struct{}
 	for {
 		select {
 		case <-ctx.Done():
-			return false
+			return false, false
 		case <-s.lanes.hurry:
 			s.wholeDue = time.Time{}
-			return true
+			return false, true
 		case <-rested.C:
 			claimed = s.lanes.claimed
 		case <-claimed:
-			return true
+			return false, true
 		case <-idle.C:
-			return true
+			return true, true
 		}
 	}
 }
@@ -115,16 +121,17 @@ type view struct {
 	id     []int64
 }
 
-// queueSweep adds a sweep to a batch.
-func (r *run) queueSweep(batch *pgx.Batch, v *view) *pgx.QueuedQuery {
-	return batch.Queue(sweepSQL, v.queues, r.kinds, v.strays, v.after, v.at, v.id, sweepLimit)
+// args are those of sweepSQL, for so many jobs of a lane.
+func (v *view) args(kinds []string, limit int) []any {
+	return []any{v.queues, kinds, v.strays, v.after, v.at, v.id, limit}
 }
 
 const patienceSQL = `-- queue.patience
 SELECT set_config('statement_timeout', '60s', true)`
 
-// find has the next claims take what one sweep finds.
-func (s *sweeper) find(ctx context.Context, whole bool) error {
+// find has the next claims take what one sweep finds. A poll mostly finds nothing, and so
+// asks for one job of each lane first.
+func (s *sweeper) find(ctx context.Context, whole, polls bool) error {
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	if s.conn == nil {
@@ -134,11 +141,16 @@ func (s *sweeper) find(ctx context.Context, whole bool) error {
 		}
 		s.conn = conn
 	}
+	v := s.lanes.view(whole)
+	if polls {
+		if found, err := s.any(ctx, v); err != nil || !found {
+			return err
+		}
+	}
 	var found []straggler
 	err := readCommitted(ctx, s.conn, func(batch *pgx.Batch) {
-		batch.Queue(settingsSQL)
 		batch.Queue(patienceSQL)
-		s.queueSweep(batch, s.lanes.view(whole)).Query(func(rows pgx.Rows) error {
+		batch.Queue(sweepSQL, v.args(s.kinds, sweepLimit)...).Query(func(rows pgx.Rows) error {
 			var g straggler
 			into := []any{&g.queue, &g.priority, &g.at, &g.id, &g.running}
 			_, err := pgx.ForEachRow(rows, into, func() error {
@@ -151,10 +163,28 @@ func (s *sweeper) find(ctx context.Context, whole bool) error {
 	if err != nil {
 		return err
 	}
-	if s.lanes.take(found) {
+	s.lanes.take(found)
+	if len(found) > 0 {
 		ring(s.slots.bell)
 	}
 	return nil
+}
+
+// any says whether a sweep would find something, by one statement without the settings
+// of a batch. It is planned anew each time: for the first job of a lane the index is always
+// the cheapest way, but for a plan that was made while the table was empty.
+func (s *sweeper) any(ctx context.Context, v *view) (found bool, err error) {
+	args := append([]any{pgx.QueryExecModeExec}, v.args(s.kinds, 1)...)
+	err = s.single(ctx, s.conn, func(db DB) error {
+		rows, err := db.Query(ctx, sweepSQL, args...)
+		if err != nil {
+			return err
+		}
+		found = rows.Next()
+		rows.Close()
+		return rows.Err()
+	})
+	return found, err
 }
 
 func (s *sweeper) close() {
