@@ -45,7 +45,8 @@ type lanes struct {
 type queueLanes struct {
 	cursors [priorities]position // claims begin behind them
 	passed  [priorities]position // where they were at the last sweep
-	deep    bool                 // the last claim left some beyond them
+	got     int32                // jobs beyond them, by the claim that ends
+	deep    bool                 // the last claim left some there
 	found   []int64              // jobs behind the cursors, in order
 	full    bool                 // there are more of those
 }
@@ -108,23 +109,26 @@ func (l *lanes) begin(w *wish) {
 func (l *lanes) end(w *wish, jobs []*attempt) (more bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	got := make(map[string]int32)
-	for _, a := range jobs {
+	var q *queueLanes
+	for i, a := range jobs {
+		if i == 0 || a.job.Queue != jobs[i-1].job.Queue {
+			q = l.byQueue[a.job.Queue]
+		}
 		if _, ok := slices.BinarySearch(w.found, a.job.ID); ok {
 			continue
 		}
-		got[a.job.Queue]++
+		q.got++
 		at := a.position()
 		if lag := a.job.ClaimedAt.Add(-cursorLag); at.at.After(lag) {
 			at = position{lag, 0}
 		}
-		if cursor := &l.byQueue[a.job.Queue].cursors[a.job.Priority-1]; cursor.compare(at) < 0 {
+		if cursor := &q.cursors[a.job.Priority-1]; cursor.compare(at) < 0 {
 			*cursor = at
 		}
 	}
 	for i, queue := range w.queues {
 		q := l.byQueue[queue]
-		q.deep = got[queue] == w.ahead[i]
+		q.deep, q.got = q.got == w.ahead[i], 0
 		more = more || q.deep || len(q.found) > 0
 	}
 	return more

@@ -19,10 +19,10 @@ const (
 
 	// A sweep of the near past is followed by a pause of so many times what it took, and
 	// one that begins where the lanes do by another before the next such: where dead
-	// entries make them dear, all processes together give them a tenth and a twentieth of
-	// a core. Elsewhere each sweep begins there.
-	nearShare     = 10
-	wholeShare    = 20
+	// entries make them dear, all processes together give them a twentieth and a fortieth
+	// of a core. Elsewhere each sweep begins there.
+	nearShare     = 20
+	wholeShare    = 40
 	shortestPause = 50 * time.Millisecond
 
 	// nearPast is how long nearly all transactions are over that inserted something.

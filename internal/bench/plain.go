@@ -62,15 +62,16 @@ func loopPlainly(
 // A plainLoop is what a loop keeps from batch to batch: what it has claimed, and the
 // last position, from which the next claim goes on.
 type plainLoop struct {
-	conn        *pgx.Conn
-	size        int // of a batch
-	ids, tokens []int64
-	at          time.Time
-	id          int64
+	conn  *pgx.Conn
+	size  int // of a batch
+	ids   []int64
+	token int64
+	at    time.Time
+	id    int64
 }
 
 const plainSettingsSQL = `-- bench.plain_settings
-SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
+SELECT set_config('plan_cache_mode', 'force_generic_plan', true),
        set_config('enable_seqscan', 'off', true),
        set_config('enable_bitmapscan', 'off', true),
        set_config('enable_sort', 'off', true),
@@ -87,8 +88,7 @@ const plainColumns = `id, run_at, created_at, token, claimed_at, worker, priorit
 const plainFinishSQL = `-- bench.plain_finish
 WITH gone AS (
   DELETE FROM jobs
-   WHERE id = ANY ($1)
-     AND ((id, token) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))) IS TRUE
+   WHERE id = ANY ($1) AND token = $2
   RETURNING ` + plainColumns + `)
 INSERT INTO finished_jobs (` + plainColumns + `, state)
 SELECT ` + plainColumns + `, 'completed' FROM gone`
@@ -110,30 +110,31 @@ RETURNING id, run_at, args`
 // turn finishes what is claimed and claims what comes next, in one transaction and one
 // round trip.
 func (p *plainLoop) turn(ctx context.Context) error {
-	token := rand.Int64N(1<<63-1) + 1
+	ended := p.token
+	p.token = rand.Int64N(1<<63-1) + 1
 	batch := &pgx.Batch{}
 	before := 2
 	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
 	batch.Queue(plainSettingsSQL)
 	if len(p.ids) > 0 {
-		batch.Queue(plainFinishSQL, p.ids, p.tokens)
+		batch.Queue(plainFinishSQL, p.ids, ended)
 		before++
 	}
-	batch.Queue(plainClaimSQL, p.at, p.id, p.size, token)
+	batch.Queue(plainClaimSQL, p.at, p.id, p.size, p.token)
 	batch.Queue("COMMIT")
 	results := p.conn.SendBatch(ctx, batch)
-	err := p.read(results, before, token)
+	err := p.read(results, before)
 	return errors.Join(err, results.Close())
 }
 
 // read reads the results of turn, of which so many come before the claim's.
-func (p *plainLoop) read(results pgx.BatchResults, before int, token int64) error {
+func (p *plainLoop) read(results pgx.BatchResults, before int) error {
 	for range before {
 		if _, err := results.Exec(); err != nil {
 			return err
 		}
 	}
-	p.ids, p.tokens = p.ids[:0], p.tokens[:0]
+	p.ids = p.ids[:0]
 	rows, err := results.Query()
 	if err != nil {
 		return err
@@ -144,7 +145,7 @@ func (p *plainLoop) read(results pgx.BatchResults, before int, token int64) erro
 		args  []byte
 	)
 	_, err = pgx.ForEachRow(rows, []any{&id, &runAt, &args}, func() error {
-		p.ids, p.tokens = append(p.ids, id), append(p.tokens, token)
+		p.ids = append(p.ids, id)
 		if runAt.After(p.at) || runAt.Equal(p.at) && id > p.id {
 			p.at, p.id = runAt, id
 		}
