@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -144,6 +145,50 @@ func (c *child) kill() error {
 	_ = c.cmd.Process.Kill()
 	_ = c.cmd.Wait() // says that it was killed
 	return nil
+}
+
+// producers are processes that insert, each for one caller at a time.
+type producers struct {
+	begin func(ctx context.Context) (*child, error)
+	mu    sync.Mutex
+	idle  []*child
+}
+
+// take returns one that is idle, or a new one.
+func (p *producers) take(ctx context.Context) (*child, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.idle); n > 0 {
+		c := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		return c, nil
+	}
+	return p.begin(ctx)
+}
+
+// give takes back one that is idle again.
+func (p *producers) give(c *child) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, c)
+}
+
+// insert has one of them insert so many jobs.
+func (p *producers) insert(ctx context.Context, jobs int) error {
+	c, err := p.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer p.give(c)
+	return c.tell(ctx, "insert "+strconv.Itoa(jobs), "inserted")
+}
+
+// stop ends them all.
+func (p *producers) stop() (err error) {
+	for _, c := range p.idle {
+		err = errors.Join(err, c.stop())
+	}
+	return err
 }
 
 // A tail keeps the end of what is written to it.

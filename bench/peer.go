@@ -19,14 +19,19 @@ type About struct {
 	// Variants are values of the one setting that is tried: the best is kept.
 	Variants []int `json:"variants,omitempty"`
 	Chosen   int   `json:"chosen,omitempty"`
+	Feed     Feed  `json:"feed,omitzero"` // of steady runs, the best of those that were tried
 }
 
-// setup returns the settings with the chosen variant in it.
+// setup returns the settings with what was chosen in them.
 func (a About) setup() string {
-	if len(a.Variants) == 0 {
-		return a.Settings
+	s := a.Settings
+	if len(a.Variants) > 0 {
+		s = fmt.Sprintf(s, a.Chosen)
 	}
-	return fmt.Sprintf(a.Settings, a.Chosen)
+	if a.Feed != (Feed{}) {
+		s += "; steady: " + a.Feed.String()
+	}
+	return s
 }
 
 // A peer is a queue with a store of its own that is empty at first.
@@ -38,7 +43,8 @@ type peer interface {
 	// empty removes all jobs.
 	empty(ctx context.Context) error
 
-	// insert adds so many jobs by the fastest way that the peer documents.
+	// insert adds so many jobs by the fastest way that the peer documents. Several
+	// may do so at the same time.
 	insert(ctx context.Context, jobs int) error
 
 	// hire makes a worker ready that has not started.
