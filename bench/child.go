@@ -22,7 +22,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -101,6 +100,7 @@ func (c *child) answer(ctx context.Context, want string) (string, error) {
 		select {
 		case line, ok := <-c.answers:
 			if !ok {
+				_ = c.kill() // and wait for what it has said at last
 				return "", fmt.Errorf("the process ended before it said %q: %s", want, c.said)
 			}
 			if rest, ok := strings.CutPrefix(line, want); ok {
@@ -147,46 +147,43 @@ func (c *child) kill() error {
 	return nil
 }
 
-// producers are processes that insert, each for one caller at a time.
-type producers struct {
-	begin func(ctx context.Context) (*child, error)
-	mu    sync.Mutex
-	idle  []*child
-}
+// producers are processes that insert, each for one caller at a time: those that have
+// nothing to do.
+type producers chan *child
 
-// take returns one that is idle, or a new one.
-func (p *producers) take(ctx context.Context) (*child, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if n := len(p.idle); n > 0 {
-		c := p.idle[n-1]
-		p.idle = p.idle[:n-1]
-		return c, nil
+// startProducers starts as many as a feed may have.
+func startProducers(
+	ctx context.Context, start func(context.Context) (*child, error),
+) (producers, error) {
+	p := make(producers, mostProducers)
+	for range mostProducers {
+		c, err := start(ctx)
+		if err != nil {
+			return nil, errors.Join(err, p.stop())
+		}
+		p <- c
 	}
-	return p.begin(ctx)
-}
-
-// give takes back one that is idle again.
-func (p *producers) give(c *child) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.idle = append(p.idle, c)
+	return p, nil
 }
 
 // insert has one of them insert so many jobs.
-func (p *producers) insert(ctx context.Context, jobs int) error {
-	c, err := p.take(ctx)
-	if err != nil {
-		return err
-	}
-	defer p.give(c)
+func (p producers) insert(ctx context.Context, jobs int) error {
+	c := <-p
+	defer func() { p <- c }()
 	return c.tell(ctx, "insert "+strconv.Itoa(jobs), "inserted")
 }
 
+// version is what they said when they were ready.
+func (p producers) version() string {
+	c := <-p
+	defer func() { p <- c }()
+	return c.version
+}
+
 // stop ends them all.
-func (p *producers) stop() (err error) {
-	for _, c := range p.idle {
-		err = errors.Join(err, c.stop())
+func (p producers) stop() (err error) {
+	for range len(p) {
+		err = errors.Join(err, (<-p).stop())
 	}
 	return err
 }

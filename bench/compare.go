@@ -99,7 +99,7 @@ func (c *comparison) prepare(ctx context.Context, b *bench) (err error) {
 	}
 	c.benches = append(c.benches, b)
 	c.abouts[b.key] = b.about
-	c.stores.say("%s %s: %s; runs of %s jobs", b.about.Name, b.about.Version, b.about.setup(),
+	c.stores.say("%s %s: %s; runs of %s jobs", b.about.Name, b.about.Version, b.about.Settings,
 		thousands(float64(b.jobs)))
 	return nil
 }

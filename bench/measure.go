@@ -149,7 +149,7 @@ func (b *bench) warm(ctx context.Context, most int, least time.Duration) error {
 	if len(variants) == 0 {
 		variants = []int{0}
 	}
-	best := 0.0
+	best, chosen := 0.0, 0
 	for _, variant := range variants {
 		if _, err := b.fill(ctx, few); err != nil {
 			return err
@@ -159,9 +159,10 @@ func (b *bench) warm(ctx context.Context, most int, least time.Duration) error {
 			return err
 		}
 		if r.Speed > best {
-			best, b.about.Chosen = r.Speed, variant
+			best, chosen = r.Speed, variant
 		}
 	}
+	b.about.choose(chosen)
 	b.jobs = enough(most, best*least.Seconds())
 	b.backlog = min(max(int(best), leastBacklog), mostBacklog)
 	return nil

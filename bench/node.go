@@ -51,14 +51,14 @@ func (p *nodePeer) open(ctx context.Context, s *stores) (a About, err error) {
 	if p.db, err = connect(ctx, p.url); err != nil {
 		return a, err
 	}
-	p.producers.begin = func(ctx context.Context) (*child, error) { return p.child(ctx, 0) }
-	first, err := p.producers.take(ctx)
+	p.producers, err = startProducers(ctx, func(ctx context.Context) (*child, error) {
+		return p.child(ctx, 0)
+	})
 	if err != nil {
 		return a, errors.Join(err, p.close())
 	}
-	p.producers.give(first)
 	a = p.about
-	a.Version = first.version
+	a.Version = p.producers.version()
 	return a, nil
 }
 

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // An About says what is compared, and how it is set up.
@@ -12,7 +13,7 @@ type About struct {
 	Name     string `json:"name"`
 	Version  string `json:"version"`
 	Store    string `json:"store"`    // "Postgres" or "Redis"
-	Settings string `json:"settings"` // with %d for the variant, if there are any
+	Settings string `json:"settings"` // with %s for the variant until it is chosen
 	Source   string `json:"source,omitempty"`
 	Insert   string `json:"insert"`  // the bulk path
 	History  string `json:"history"` // what is left of a job that has finished
@@ -22,16 +23,14 @@ type About struct {
 	Feed     Feed  `json:"feed,omitzero"` // of steady runs, the best of those that were tried
 }
 
-// setup returns the settings with what was chosen in them.
-func (a About) setup() string {
-	s := a.Settings
-	if len(a.Variants) > 0 {
-		s = fmt.Sprintf(s, a.Chosen)
+// choose writes the best variant into the settings.
+func (a *About) choose(variant int) {
+	if len(a.Variants) == 0 {
+		return
 	}
-	if a.Feed != (Feed{}) {
-		s += "; steady: " + a.Feed.String()
-	}
-	return s
+	tried := strings.Trim(strings.ReplaceAll(fmt.Sprint(a.Variants), " ", ", "), "[]")
+	a.Chosen = variant
+	a.Settings = fmt.Sprintf(a.Settings, fmt.Sprintf("%d (the best of %s)", variant, tried))
 }
 
 // A peer is a queue with a store of its own that is empty at first.

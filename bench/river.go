@@ -42,7 +42,7 @@ func (r *riverPeer) open(ctx context.Context, s *stores) (About, error) {
 	database := "river_default"
 	if r.tuned {
 		database, a.Name = "river", "River"
-		a.Settings = "MaxWorkers %d (the best of those in variants), FetchCooldown 2 ms, " +
+		a.Settings = "MaxWorkers %s, FetchCooldown 2 ms, " +
 			"FetchPollInterval 20 ms"
 		a.Variants = []int{1000, 2000}
 		a.Source = "https://github.com/riverqueue/river, cmd/river/riverbench"

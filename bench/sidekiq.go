@@ -42,16 +42,16 @@ func (p *sidekiq) open(ctx context.Context, s *stores) (a About, err error) {
 		p.command = append(p.command, "--yjit")
 	}
 	p.command = append(p.command, filepath.Join(dir, "worker.rb"))
-	p.producers.begin = func(ctx context.Context) (*child, error) { return p.child(ctx, 1) }
-	first, err := p.producers.take(ctx)
+	p.producers, err = startProducers(ctx, func(ctx context.Context) (*child, error) {
+		return p.child(ctx, 1)
+	})
 	if err != nil {
 		return a, err
 	}
-	p.producers.give(first)
-	version, with, _ := strings.Cut(first.version, " ")
+	version, with, _ := strings.Cut(p.producers.version(), " ")
 	return About{
 		Name: "Sidekiq", Version: version, Store: "Redis",
-		Settings: with + ", one process, concurrency %d (the best of those in variants)",
+		Settings: with + ", one process, concurrency %s",
 		Source:   "https://github.com/sidekiq/sidekiq, bin/sidekiqload",
 		Insert:   "perform_bulk, 1,000 a call",
 		History:  "none",

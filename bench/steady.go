@@ -28,8 +28,17 @@ func (f Feed) String() string {
 
 // feeds are what a peer is tried with, so that none is bound by how it is fed.
 func feeds() []Feed {
-	return []Feed{{1, 1000}, {2, 1000}, {4, 1000}, {1, 5000}, {2, 5000}, {4, 5000}}
+	return []Feed{
+		{1, 1000},
+		{2, 1000},
+		{mostProducers, 1000},
+		{1, 5000},
+		{2, 5000},
+		{mostProducers, 5000},
+	}
 }
+
+const mostProducers = 4
 
 // The bounds of what may wait in a steady run.
 const leastBacklog, mostBacklog = 2000, 20_000
