@@ -10,7 +10,8 @@ WITHPG := go run ./internal/localpg/withpg
 TOOL   := go tool -modfile=.ci/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help demo bench bench-peers test vet lint fmt vuln build schema up down clean
+.PHONY: help demo bench bench-peers bench-all bench-page bench-test test vet lint fmt vuln build schema \
+	up down clean
 
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
@@ -27,6 +28,17 @@ bench: ## measure the queue on a throw-away Postgres, or on DATABASE_URL: ARGS="
 bench-peers: ## compare with River, graphile-worker, pg-boss, asynq and Sidekiq: ARGS="--only rowlock,river"
 	@$(WITHPG)
 	cd bench && go run . $(ARGS)
+
+bench-all: ## make all figures of docs/benchmarks.md, in 45 minutes: ARGS="--size quick", "--only drain"
+	@$(WITHPG)
+	cd bench && go run ./page measure $(ARGS)
+
+bench-page: ## write docs/benchmarks.md anew from the figures that are there
+	cd bench && go run ./page
+
+bench-test: ## vet and test bench/, which is a module of its own
+	cd bench && go vet ./... && go tool -modfile=../.ci/tools/go.mod staticcheck ./... && \
+		go test -short $(ARGS) ./...
 
 test: vet ## run all tests on a real Postgres, which is installed if it is missing
 ifeq ($(RACE),)

@@ -27,7 +27,7 @@ func (p *asynqPeer) open(ctx context.Context, s *stores) (a About, err error) {
 	p.client = asynq.NewClient(p.at)
 	return About{
 		Name: "asynq", Version: versionOf("github.com/hibiken/asynq"), Store: "Redis",
-		Settings: "Concurrency %d, the best of those in variants",
+		Settings: "Concurrency %s",
 		Source:   "https://github.com/hibiken/asynq/wiki",
 		Insert:   "Enqueue from 20 goroutines: it has no bulk insert",
 		History:  "none by default (Retention 0)",

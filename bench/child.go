@@ -100,6 +100,7 @@ func (c *child) answer(ctx context.Context, want string) (string, error) {
 		select {
 		case line, ok := <-c.answers:
 			if !ok {
+				_ = c.kill() // and wait for what it has said at last
 				return "", fmt.Errorf("the process ended before it said %q: %s", want, c.said)
 			}
 			if rest, ok := strings.CutPrefix(line, want); ok {
@@ -144,6 +145,47 @@ func (c *child) kill() error {
 	_ = c.cmd.Process.Kill()
 	_ = c.cmd.Wait() // says that it was killed
 	return nil
+}
+
+// producers are processes that insert, each for one caller at a time: those that have
+// nothing to do.
+type producers chan *child
+
+// startProducers starts as many as a feed may have.
+func startProducers(
+	ctx context.Context, start func(context.Context) (*child, error),
+) (producers, error) {
+	p := make(producers, mostProducers)
+	for range mostProducers {
+		c, err := start(ctx)
+		if err != nil {
+			return nil, errors.Join(err, p.stop())
+		}
+		p <- c
+	}
+	return p, nil
+}
+
+// insert has one of them insert so many jobs.
+func (p producers) insert(ctx context.Context, jobs int) error {
+	c := <-p
+	defer func() { p <- c }()
+	return c.tell(ctx, "insert "+strconv.Itoa(jobs), "inserted")
+}
+
+// version is what they said when they were ready.
+func (p producers) version() string {
+	c := <-p
+	defer func() { p <- c }()
+	return c.version
+}
+
+// stop ends them all.
+func (p producers) stop() (err error) {
+	for range len(p) {
+		err = errors.Join(err, (<-p).stop())
+	}
+	return err
 }
 
 // A tail keeps the end of what is written to it.

@@ -89,37 +89,46 @@ func (c *comparison) prepare(ctx context.Context, b *bench) (err error) {
 	if b.about.Store == "Postgres" {
 		b.postgres = c.stores.postgres
 	}
-	if err := b.warm(ctx, c.options.Jobs, c.options.Least); err != nil {
+	err = b.warm(ctx, c.options.Jobs, c.options.Least)
+	if err == nil && c.wants(steady) {
+		const part = 5 // of a steady run, to try one feed
+		err = b.chooseFeed(ctx, c.options.Steady/part)
+	}
+	if err != nil {
 		return errors.Join(err, b.peer.close())
 	}
 	c.benches = append(c.benches, b)
 	c.abouts[b.key] = b.about
-	c.stores.say("%s %s: %s; runs of %s jobs", b.about.Name, b.about.Version, b.about.setup(),
+	c.stores.say("%s %s: %s; runs of %s jobs", b.about.Name, b.about.Version, b.about.Settings,
 		thousands(float64(b.jobs)))
 	return nil
 }
 
+// wants tells whether a workload is measured.
+func (c *comparison) wants(workload string) bool {
+	return slices.Contains(c.options.Workloads, workload)
+}
+
 // turn runs the workloads of one peer in one round, and leaves an empty store behind.
 func (c *comparison) turn(ctx context.Context, b *bench, round int) error {
-	wanted := func(w string) bool { return slices.Contains(c.options.Workloads, w) }
-	if wanted(insert) || wanted(drain) {
+	if c.wants(insert) || c.wants(drain) {
 		r, err := b.fill(ctx, b.jobs)
 		if err != nil {
 			return err
 		}
-		if wanted(insert) {
+		if c.wants(insert) {
 			c.note(b.about, r, round)
 		}
 	}
-	if wanted(drain) {
+	if c.wants(drain) {
 		r, err := b.drain(ctx, b.jobs, b.about.Chosen)
 		if err != nil {
 			return err
 		}
 		c.note(b.about, r, round)
 	}
-	if wanted(steady) {
-		r, err := b.steady(ctx, c.options.Steady)
+	if c.wants(steady) {
+		r, err := b.steady(ctx, c.options.Steady, b.about.Feed)
 		if err != nil {
 			return err
 		}

@@ -41,6 +41,7 @@ func TestRowlockAndLimit(t *testing.T) {
 		require.Positive(t, s.Jobs, s)
 	}
 	require.Contains(t, stderr.String(), "round 2 of 2: rowlock: drain: ")
+	require.Equal(t, Feed{1, 1000}, r.Systems["rowlock"].Feed, "the others do not fit into the backlog")
 }
 
 func TestFlags(t *testing.T) {

@@ -37,15 +37,19 @@ type bench struct {
 	about    About
 	postgres *postgres // nil for a peer on Redis
 	jobs     int       // of a run
-	backlog  int       // of a steady run, at most
+	backlog  int       // of a steady run, at most; about what a second takes
 }
 
-// timed runs f between two readings of the clock and of the server's log.
+// timed runs f between two readings of the clock and of the server's log. A checkpoint
+// goes before, but not between the insert of jobs and their drain: the first write of a
+// page after one goes to the log whole, which only jobs that wait for long pay for.
 func (b *bench) timed(ctx context.Context, r *Run, f func() (time.Time, error)) (err error) {
 	var before float64
 	if b.postgres != nil {
-		if err := b.postgres.checkpoint(ctx); err != nil {
-			return err
+		if r.Workload != drain {
+			if err := b.postgres.checkpoint(ctx); err != nil {
+				return err
+			}
 		}
 		if before, err = b.postgres.wal(ctx); err != nil {
 			return err
@@ -137,55 +141,6 @@ func (s *stall) see(figure int) error {
 	return nil
 }
 
-// steady inserts for so long while a worker works, and never lets more than a second's
-// work wait. It ends when all that was inserted is finished.
-func (b *bench) steady(ctx context.Context, d time.Duration) (r Run, err error) {
-	r = Run{Workload: steady}
-	if err := b.peer.empty(ctx); err != nil {
-		return r, err
-	}
-	c, err := b.peer.hire(ctx, b.about.Chosen)
-	if err != nil {
-		return r, fmt.Errorf("%s: %w", b.about.Name, err)
-	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	err = b.timed(ctx, &r, func() (time.Time, error) {
-		if err := c.start(ctx); err != nil {
-			return time.Time{}, err
-		}
-		if err := b.feed(ctx, c, &r, d); err != nil {
-			return time.Time{}, err
-		}
-		return b.await(ctx, c, r.Jobs)
-	})
-	return r, err
-}
-
-// chunk is how many jobs a steady run inserts at once.
-const chunk = 1000
-
-// feed inserts in chunks for so long, and counts in r.
-func (b *bench) feed(ctx context.Context, c crew, r *Run, d time.Duration) error {
-	const pause = time.Millisecond
-	for deadline := time.Now().Add(d); time.Now().Before(deadline); {
-		if err := c.check(); err != nil {
-			return err
-		}
-		if r.Jobs-c.ran() > b.backlog-chunk {
-			if err := wait(ctx, pause); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := b.peer.insert(ctx, chunk); err != nil {
-			return err
-		}
-		r.Jobs += chunk
-	}
-	r.Backlog = r.Jobs - c.ran()
-	return nil
-}
-
 // warm makes everything warm, chooses the best variant, and then how many jobs a run
 // has: as many as are asked for, or fewer if that takes longer than it must.
 func (b *bench) warm(ctx context.Context, most int, least time.Duration) error {
@@ -194,7 +149,7 @@ func (b *bench) warm(ctx context.Context, most int, least time.Duration) error {
 	if len(variants) == 0 {
 		variants = []int{0}
 	}
-	best := 0.0
+	best, chosen := 0.0, 0
 	for _, variant := range variants {
 		if _, err := b.fill(ctx, few); err != nil {
 			return err
@@ -204,11 +159,12 @@ func (b *bench) warm(ctx context.Context, most int, least time.Duration) error {
 			return err
 		}
 		if r.Speed > best {
-			best, b.about.Chosen = r.Speed, variant
+			best, chosen = r.Speed, variant
 		}
 	}
+	b.about.choose(chosen)
 	b.jobs = enough(most, best*least.Seconds())
-	b.backlog = min(max(int(best), 2*chunk), 20_000) // what a second takes
+	b.backlog = min(max(int(best), leastBacklog), mostBacklog)
 	return nil
 }
 

@@ -33,7 +33,7 @@ type nodePeer struct {
 	emptySQL string
 
 	node, script, url string
-	producer          *child
+	producers         producers
 }
 
 func (p *nodePeer) open(ctx context.Context, s *stores) (a About, err error) {
@@ -51,11 +51,14 @@ func (p *nodePeer) open(ctx context.Context, s *stores) (a About, err error) {
 	if p.db, err = connect(ctx, p.url); err != nil {
 		return a, err
 	}
-	if p.producer, err = p.child(ctx, 0); err != nil {
+	p.producers, err = startProducers(ctx, func(ctx context.Context) (*child, error) {
+		return p.child(ctx, 0)
+	})
+	if err != nil {
 		return a, errors.Join(err, p.close())
 	}
 	a = p.about
-	a.Version = p.producer.version
+	a.Version = p.producers.version()
 	return a, nil
 }
 
@@ -72,17 +75,15 @@ func (p *nodePeer) empty(ctx context.Context) error {
 }
 
 func (p *nodePeer) insert(ctx context.Context, jobs int) error {
-	return p.producer.tell(ctx, "insert "+strconv.Itoa(jobs), "inserted")
+	return p.producers.insert(ctx, jobs)
 }
 
 func (p *nodePeer) hire(ctx context.Context, variant int) (crew, error) {
 	return p.child(ctx, variant)
 }
 
-func (p *nodePeer) close() (err error) {
-	if p.producer != nil {
-		err = p.producer.stop()
-	}
+func (p *nodePeer) close() error {
+	err := p.producers.stop()
 	p.db.Close()
 	return err
 }

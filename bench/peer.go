@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 )
 
 // An About says what is compared, and how it is set up.
@@ -12,21 +13,24 @@ type About struct {
 	Name     string `json:"name"`
 	Version  string `json:"version"`
 	Store    string `json:"store"`    // "Postgres" or "Redis"
-	Settings string `json:"settings"` // with %d for the variant, if there are any
+	Settings string `json:"settings"` // with %s for the variant until it is chosen
 	Source   string `json:"source,omitempty"`
 	Insert   string `json:"insert"`  // the bulk path
 	History  string `json:"history"` // what is left of a job that has finished
 	// Variants are values of the one setting that is tried: the best is kept.
 	Variants []int `json:"variants,omitempty"`
 	Chosen   int   `json:"chosen,omitempty"`
+	Feed     Feed  `json:"feed,omitzero"` // of steady runs, the best of those that were tried
 }
 
-// setup returns the settings with the chosen variant in it.
-func (a About) setup() string {
+// choose writes the best variant into the settings.
+func (a *About) choose(variant int) {
 	if len(a.Variants) == 0 {
-		return a.Settings
+		return
 	}
-	return fmt.Sprintf(a.Settings, a.Chosen)
+	tried := strings.Trim(strings.ReplaceAll(fmt.Sprint(a.Variants), " ", ", "), "[]")
+	a.Chosen = variant
+	a.Settings = fmt.Sprintf(a.Settings, fmt.Sprintf("%d (the best of %s)", variant, tried))
 }
 
 // A peer is a queue with a store of its own that is empty at first.
@@ -38,7 +42,8 @@ type peer interface {
 	// empty removes all jobs.
 	empty(ctx context.Context) error
 
-	// insert adds so many jobs by the fastest way that the peer documents.
+	// insert adds so many jobs by the fastest way that the peer documents. Several
+	// may do so at the same time.
 	insert(ctx context.Context, jobs int) error
 
 	// hire makes a worker ready that has not started.

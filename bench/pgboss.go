@@ -8,7 +8,7 @@ func newPgboss() peer {
 		key: "pgboss",
 		about: About{
 			Name: "pg-boss", Store: "Postgres",
-			Settings: "batchSize 1,000, localConcurrency %d (the best of those in variants), " +
+			Settings: "batchSize 1,000, localConcurrency %s, " +
 				"burstWhenBatchFull, pollingIntervalSeconds 0.5",
 			Source:   "https://pgboss.io/api/workers",
 			Insert:   "insert, 10,000 a call",

@@ -20,8 +20,9 @@ import (
 // A riverPeer is River with the settings of its own benchmark, or with its defaults.
 type riverPeer struct {
 	ledger
-	tuned  bool
-	client *river.Client[pgx.Tx] // inserts
+	tuned     bool
+	producers *pgxpool.Pool         // their own, so as not to take the worker's connections
+	client    *river.Client[pgx.Tx] // inserts
 }
 
 // River has no default number of workers; its documentation sets 100. It fetches at
@@ -41,7 +42,9 @@ func (r *riverPeer) open(ctx context.Context, s *stores) (About, error) {
 	database := "river_default"
 	if r.tuned {
 		database, a.Name = "river", "River"
-		a.Settings = "MaxWorkers 2,000, FetchCooldown 2 ms, FetchPollInterval 20 ms"
+		a.Settings = "MaxWorkers %s, FetchCooldown 2 ms, " +
+			"FetchPollInterval 20 ms"
+		a.Variants = []int{1000, 2000}
 		a.Source = "https://github.com/riverqueue/river, cmd/river/riverbench"
 	}
 	url, err := s.postgres.database(ctx, database)
@@ -49,6 +52,9 @@ func (r *riverPeer) open(ctx context.Context, s *stores) (About, error) {
 		return a, err
 	}
 	if r.db, err = pgxpool.New(ctx, url); err != nil {
+		return a, err
+	}
+	if r.producers, err = pgxpool.New(ctx, url); err != nil {
 		return a, err
 	}
 	if err := r.migrate(ctx); err != nil {
@@ -70,7 +76,7 @@ func (r *riverPeer) migrate(ctx context.Context) error {
 	if _, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return err
 	}
-	r.client, err = river.NewClient(driver, &river.Config{Logger: quiet})
+	r.client, err = river.NewClient(riverpgxv5.New(r.producers), &river.Config{Logger: quiet})
 	return err
 }
 
@@ -95,11 +101,12 @@ func (r *riverPeer) insert(ctx context.Context, jobs int) error {
 }
 
 func (r *riverPeer) close() error {
+	r.producers.Close()
 	r.db.Close()
 	return nil
 }
 
-func (r *riverPeer) hire(context.Context, int) (crew, error) {
+func (r *riverPeer) hire(_ context.Context, maxWorkers int) (crew, error) {
 	c := &riverCrew{}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, river.WorkFunc(func(context.Context, *river.Job[nothing]) error {
@@ -113,7 +120,7 @@ func (r *riverPeer) hire(context.Context, int) (crew, error) {
 	}
 	if r.tuned {
 		config.FetchCooldown, config.FetchPollInterval = 2*time.Millisecond, 20*time.Millisecond
-		config.Queues[river.QueueDefault] = river.QueueConfig{MaxWorkers: 2000}
+		config.Queues[river.QueueDefault] = river.QueueConfig{MaxWorkers: maxWorkers}
 	}
 	var err error
 	c.client, err = river.NewClient(riverpgxv5.New(r.db), config)

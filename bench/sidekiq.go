@@ -6,21 +6,24 @@ import (
 	"context"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // A sidekiq is the gem that the Ruby of PATH finds, whichever version that is.
 type sidekiq struct {
-	redis        *redis
-	ruby, script string
-	producer     *child
+	redis     *redis
+	command   []string // Ruby with its flags, and the script
+	producers producers
 }
 
 func (p *sidekiq) open(ctx context.Context, s *stores) (a About, err error) {
-	if p.ruby, err = exec.LookPath("ruby"); err != nil {
-		return a, skip("no ruby on PATH: apt-get install ruby ruby-sidekiq")
+	ruby, err := exec.LookPath("ruby")
+	if err != nil {
+		return a, skip("no ruby on PATH: apt-get install ruby ruby-sidekiq ruby-hiredis")
 	}
-	if err := exec.CommandContext(ctx, p.ruby, "-e", `require "sidekiq"`).Run(); err != nil {
+	if err := exec.CommandContext(ctx, ruby, "-e", `require "sidekiq"`).Run(); err != nil {
 		return a, skip("this Ruby has no Sidekiq: gem install sidekiq, " +
 			"or apt-get install ruby-sidekiq")
 	}
@@ -34,14 +37,22 @@ func (p *sidekiq) open(ctx context.Context, s *stores) (a About, err error) {
 	if err := copyScripts("sidekiq", dir); err != nil {
 		return a, err
 	}
-	p.script = filepath.Join(dir, "worker.rb")
-	if p.producer, err = p.child(ctx, 1); err != nil {
+	p.command = []string{ruby}
+	if exec.CommandContext(ctx, ruby, "--yjit", "-e", "").Run() == nil {
+		p.command = append(p.command, "--yjit")
+	}
+	p.command = append(p.command, filepath.Join(dir, "worker.rb"))
+	p.producers, err = startProducers(ctx, func(ctx context.Context) (*child, error) {
+		return p.child(ctx, 1)
+	})
+	if err != nil {
 		return a, err
 	}
+	version, with, _ := strings.Cut(p.producers.version(), " ")
 	return About{
-		Name: "Sidekiq", Version: p.producer.version, Store: "Redis",
-		Settings: "one process, concurrency %d (the best of those in variants)",
-		Source:   "https://github.com/sidekiq/sidekiq/wiki/Advanced-Options",
+		Name: "Sidekiq", Version: version, Store: "Redis",
+		Settings: with + ", one process, concurrency %s",
+		Source:   "https://github.com/sidekiq/sidekiq, bin/sidekiqload",
 		Insert:   "perform_bulk, 1,000 a call",
 		History:  "none",
 		Variants: []int{5, 10, 25},
@@ -49,8 +60,8 @@ func (p *sidekiq) open(ctx context.Context, s *stores) (a About, err error) {
 }
 
 func (p *sidekiq) child(ctx context.Context, concurrency int) (*child, error) {
-	return startChild(ctx, exec.Command(p.ruby, p.script, p.redis.socket,
-		strconv.Itoa(concurrency)))
+	args := append(slices.Clone(p.command[1:]), p.redis.socket, strconv.Itoa(concurrency))
+	return startChild(ctx, exec.Command(p.command[0], args...))
 }
 
 func (p *sidekiq) empty(ctx context.Context) error {
@@ -58,7 +69,7 @@ func (p *sidekiq) empty(ctx context.Context) error {
 }
 
 func (p *sidekiq) insert(ctx context.Context, jobs int) error {
-	return p.producer.tell(ctx, "insert "+strconv.Itoa(jobs), "inserted")
+	return p.producers.insert(ctx, jobs)
 }
 
 func (p *sidekiq) hire(ctx context.Context, concurrency int) (crew, error) {
@@ -72,4 +83,4 @@ func (p *sidekiq) unfinished(ctx context.Context, _ int) (int, error) {
 	return int(n), err
 }
 
-func (p *sidekiq) close() error { return p.producer.stop() }
+func (p *sidekiq) close() error { return p.producers.stop() }

@@ -64,8 +64,11 @@ func legend(r *Report) (lines []string) {
 		if !ok {
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("%s: %s; insert: %s; history: %s",
-			a.Name, a.setup(), a.Insert, a.History))
+		line := fmt.Sprintf("%s: %s; insert: %s; history: %s", a.Name, a.Settings, a.Insert, a.History)
+		if a.Feed != (Feed{}) {
+			line += "; steady: " + a.Feed.String()
+		}
+		lines = append(lines, line)
 	}
 	for _, s := range r.Skipped {
 		lines = append(lines, fmt.Sprintf("%s: skipped: %s", s.System, s.Reason))

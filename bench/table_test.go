@@ -17,8 +17,8 @@ func TestTable(t *testing.T) {
 				Insert: "InsertBatch", History: "row in a table",
 			},
 			"asynq": {
-				Name: "asynq", Version: "0.26.0", Store: "Redis", Settings: "Concurrency %d",
-				Insert: "Enqueue", History: "none", Variants: []int{10, 50}, Chosen: 50,
+				Name: "asynq", Version: "0.26.0", Store: "Redis", Settings: "Concurrency 50",
+				Insert: "Enqueue", History: "none", Feed: Feed{2, 5000},
 			},
 		},
 		Skipped: []Skipped{{"sidekiq", "no ruby"}},
@@ -41,7 +41,7 @@ rowlock  this tree  Postgres  row    drain     1,000   9,000  (1–9,000)       
 asynq    0.26.0     Redis     none   drain     1,000     900    (1–900)          –      10.00
 
 rowlock: defaults; insert: InsertBatch; history: row in a table
-asynq: Concurrency 50; insert: Enqueue; history: none
+asynq: Concurrency 50; insert: Enqueue; history: none; steady: 2 producers of 5,000 jobs a call
 sidekiq: skipped: no ruby
 
 Medians of 3 runs, by turns; 2 cores, shared by the server and the workers.
@@ -56,4 +56,13 @@ func TestWrappedLinesFit(t *testing.T) {
 		require.LessOrEqual(t, len(strings.TrimSuffix(line, "\n")), 100)
 	}
 	require.Empty(t, wrapped(""))
+}
+
+func TestTheBestVariantIsInTheSettings(t *testing.T) {
+	a := About{Settings: "one process, concurrency %s", Variants: []int{5, 10}}
+	a.choose(10)
+	require.Equal(t, "one process, concurrency 10 (the best of 5, 10)", a.Settings)
+	plain := About{Settings: "100 %"}
+	plain.choose(0)
+	require.Equal(t, "100 %", plain.Settings)
 }

@@ -4,9 +4,21 @@
 require "sidekiq"
 require "sidekiq/cli" # makes this a server, as the command does
 
+# The driver in C, where it is installed. Sidekiq 7 has another client, which
+# has a driver of its own.
+DRIVER = begin
+  require(Sidekiq::VERSION.to_i < 7 ? "redis/connection/hiredis" : "hiredis-client")
+  :hiredis
+rescue LoadError
+  :ruby
+end
+
 $stdout.sync = true
+# redis-rb 4.8 would write a line for each job, since Sidekiq 6.4 calls it in an
+# older way.
+Redis.silence_deprecations = true if defined?(Redis) && Redis.respond_to?(:silence_deprecations=)
 SOCKET, CONCURRENCY = ARGV[0], Integer(ARGV[1])
-REDIS = {url: "unix://#{SOCKET}"}
+REDIS = {url: "unix://#{SOCKET}", driver: DRIVER}
 Sidekiq.logger.level = Logger::ERROR # else it tells of each job
 Sidekiq.configure_server { |config| config.redis = REDIS }
 Sidekiq.configure_client { |config| config.redis = REDIS }
@@ -50,7 +62,8 @@ def report
 end
 
 Sidekiq.redis { |redis| redis.ping }
-puts "ready #{Sidekiq::VERSION}"
+yjit = defined?(RubyVM::YJIT) && RubyVM::YJIT.enabled? ? "YJIT" : "no YJIT"
+puts "ready #{Sidekiq::VERSION} Ruby #{RUBY_VERSION} with #{yjit}, driver #{DRIVER}"
 worker = nil
 while (line = $stdin.gets)
   what, n = line.split

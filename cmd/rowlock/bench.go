@@ -5,10 +5,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -64,7 +67,47 @@ synchronous_commit are on), and removes it afterwards.` + exitCodes(),
 	return cmd
 }
 
-// A measurement measures, tells how far it is, and prints what it has found.
+// A verb is what one command of "rowlock bench" measures.
+type verb[R any] struct {
+	measure func(ctx context.Context, db *pgxpool.Pool, p bench.Progress) (R, error)
+	found   func(R) bool             // whether there is something to print
+	print   func(io.Writer, R) error // for people
+}
+
+// run measures, and prints what was found, also before an error.
+func (v verb[R]) run(b *benchmark, cmd *cobra.Command) error {
+	return b.run(cmd, func(
+		ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
+	) error {
+		r, err := v.measure(ctx, db, p)
+		if !v.found(r) {
+			return err
+		}
+		w := cmd.OutOrStdout()
+		if b.json {
+			return errors.Join(err, cli.PrintJSON(w, joined{r, f}))
+		}
+		return errors.Join(err, f.print(w), v.print(w, r))
+	})
+}
+
+// joined are two objects, which JSON has as one.
+type joined [2]any
+
+// MarshalJSON puts the fields of the second behind those of the first.
+func (j joined) MarshalJSON() ([]byte, error) {
+	first, err := json.Marshal(j[0])
+	if err != nil {
+		return nil, err
+	}
+	second, err := json.Marshal(j[1])
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(first[:len(first)-1], []byte(","), second[1:]), nil
+}
+
+// A measurement is a verb at work: it tells how far it is, and prints what it has found.
 type measurement func(ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts) error
 
 // atLeast returns an error if the flag has less than it needs.
@@ -75,19 +118,39 @@ func atLeast(flag string, n, least int) error {
 	return nil
 }
 
-// eachAtLeast returns an error if the flag has no number, or one that is less than it
-// needs.
-func eachAtLeast(flag string, numbers []int, least int) error {
-	for _, n := range numbers {
+// eachAtLeast returns an error if the flag has a number that is less than it needs.
+func eachAtLeast(flag string, all numbers, least int) error {
+	for _, n := range all {
 		if err := atLeast(flag, n, least); err != nil {
 			return err
 		}
 	}
-	if len(numbers) == 0 {
-		return cli.Usagef("--%s is empty: give numbers such as 1,2,4", flag)
+	return nil
+}
+
+// numbers are the value of a flag, such as 1,2,4.
+type numbers []int
+
+// String returns them as they are given.
+func (n *numbers) String() string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(*n), " ", ","), "[]")
+}
+
+// Set reads them.
+func (n *numbers) Set(given string) error {
+	*n = nil
+	for part := range strings.SplitSeq(given, ",") {
+		one, err := strconv.Atoi(strings.TrimSpace(part))
+		if err != nil {
+			return errors.New("give whole numbers such as 1,2,4")
+		}
+		*n = append(*n, one)
 	}
 	return nil
 }
+
+// Type is what pflag calls them.
+func (*numbers) Type() string { return "numbers" }
 
 // longest is what a measurement may be told to take.
 const longest = time.Hour

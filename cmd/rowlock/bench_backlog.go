@@ -5,7 +5,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -21,6 +20,16 @@ import (
 func newBenchBacklog(b *benchmark) *cobra.Command {
 	o := bench.BacklogOptions{Jobs: 100_000, Runs: 3, Scale: 1}
 	full := false
+	v := verb[bench.BacklogResult]{
+		measure: func(
+			ctx context.Context, db *pgxpool.Pool, p bench.Progress,
+		) (bench.BacklogResult, error) {
+			o.Progress = p
+			return bench.Backlog(ctx, db, o)
+		},
+		found: func(r bench.BacklogResult) bool { return len(r.Scenarios) > 0 },
+		print: printBacklog,
+	}
 	cmd := &cobra.Command{
 		Use:   "backlog",
 		Short: "What a job costs when the tables are full",
@@ -46,16 +55,7 @@ was asked for, from memory or not. Each figure is the median of its runs.` + exi
 			if err := checkBacklog(&o, full); err != nil {
 				return err
 			}
-			return b.run(cmd, func(
-				ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
-			) error {
-				o.Progress = p
-				result, err := bench.Backlog(ctx, db, o)
-				if len(result.Scenarios) == 0 {
-					return err
-				}
-				return errors.Join(err, printBacklog(cmd.OutOrStdout(), f, result, b.json))
-			})
+			return v.run(b, cmd)
 		},
 	}
 	f := cmd.Flags()
@@ -94,19 +94,7 @@ func checkBacklog(o *bench.BacklogOptions, full bool) error {
 	return nil
 }
 
-// A burdened is what backlog has found, as --json prints it.
-type burdened struct {
-	bench.BacklogResult
-	*facts
-}
-
-func printBacklog(w io.Writer, f *facts, r bench.BacklogResult, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, burdened{r, f})
-	}
-	if err := f.print(w); err != nil {
-		return err
-	}
+func printBacklog(w io.Writer, r bench.BacklogResult) error {
 	rows := newTable(w, "TABLES", "ROWS BESIDE", "JOBS/S", "WAL BYTES/JOB", "BUFFERS/JOB",
 		"TIME TO SMALL", "RUNS")
 	for _, s := range r.Scenarios {

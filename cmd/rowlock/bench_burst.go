@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -12,11 +11,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowlock/rowlock/internal/bench"
-	"github.com/rowlock/rowlock/internal/cli"
 )
 
 func newBenchBurst(b *benchmark) *cobra.Command {
 	o := bench.BurstOptions{Jobs: 100_000}
+	v := verb[bench.BurstResult]{
+		measure: func(
+			ctx context.Context, db *pgxpool.Pool, p bench.Progress,
+		) (bench.BurstResult, error) {
+			o.Progress = p
+			return bench.Burst(ctx, db, o)
+		},
+		found: func(r bench.BurstResult) bool { return len(r.Tables) > 0 },
+		print: printBurst,
+	}
 	cmd := &cobra.Command{
 		Use:   "burst",
 		Short: "How long a batch takes when many jobs land at once",
@@ -37,35 +45,14 @@ Autovacuum is off for it, so nobody tells the planner what has landed.` + exitCo
 			if err := atLeast("jobs", o.Jobs, 1); err != nil {
 				return err
 			}
-			return b.run(cmd, func(
-				ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
-			) error {
-				o.Progress = p
-				result, err := bench.Burst(ctx, db, o)
-				if len(result.Tables) == 0 {
-					return err
-				}
-				return errors.Join(err, printBurst(cmd.OutOrStdout(), f, result, b.json))
-			})
+			return v.run(b, cmd)
 		},
 	}
 	cmd.Flags().IntVar(&o.Jobs, "jobs", o.Jobs, "how many `jobs` land")
 	return cmd
 }
 
-// A landed is what burst has found, as --json prints it.
-type landed struct {
-	bench.BurstResult
-	*facts
-}
-
-func printBurst(w io.Writer, f *facts, r bench.BurstResult, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, landed{r, f})
-	}
-	if err := f.print(w); err != nil {
-		return err
-	}
+func printBurst(w io.Writer, r bench.BurstResult) error {
 	rows := newTable(w, "TABLE", "LONGEST BATCH MS", "P50", "P99", "BATCHES", "JOBS/S")
 	for _, t := range r.Tables {
 		err := rows.add(t.Table, ms(t.MaxBatch), ms(t.P50), ms(t.P99), fmt.Sprint(t.Batches),

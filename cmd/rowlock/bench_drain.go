@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -18,6 +17,16 @@ import (
 
 func newBenchDrain(b *benchmark) *cobra.Command {
 	o := bench.DrainOptions{Jobs: 200_000, Runs: 3}
+	v := verb[bench.DrainResult]{
+		measure: func(
+			ctx context.Context, db *pgxpool.Pool, p bench.Progress,
+		) (bench.DrainResult, error) {
+			o.Progress = p
+			return bench.Drain(ctx, db, o)
+		},
+		found: func(r bench.DrainResult) bool { return len(r.Runs) > 0 },
+		print: printDrain,
+	}
 	cmd := &cobra.Command{
 		Use:   "drain",
 		Short: "How fast one worker finishes jobs that wait",
@@ -48,16 +57,7 @@ for long pay for.` + exitCodes(),
 			case o.Slots < 0 || o.Slots > 1_000_000:
 				return cli.Usagef("--slots is %d: give up to 1000000; 0 is the default", o.Slots)
 			}
-			return b.run(cmd, func(
-				ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
-			) error {
-				o.Progress = p
-				result, err := bench.Drain(ctx, db, o)
-				if len(result.Runs) == 0 {
-					return err
-				}
-				return errors.Join(err, printDrain(cmd.OutOrStdout(), f, result, b.json))
-			})
+			return v.run(b, cmd)
 		},
 	}
 	f := cmd.Flags()
@@ -67,19 +67,7 @@ for long pay for.` + exitCodes(),
 	return cmd
 }
 
-// A drained is what drain has found, as --json prints it.
-type drained struct {
-	bench.DrainResult
-	*facts
-}
-
-func printDrain(w io.Writer, f *facts, r bench.DrainResult, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, drained{r, f})
-	}
-	if err := f.print(w); err != nil {
-		return err
-	}
+func printDrain(w io.Writer, r bench.DrainResult) error {
 	if err := printSums(w, r.Sums()); err != nil {
 		return err
 	}

@@ -13,11 +13,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowlock/rowlock/internal/bench"
-	"github.com/rowlock/rowlock/internal/cli"
 )
 
 func newBenchIdle(b *benchmark) *cobra.Command {
 	o := bench.IdleOptions{For: 20 * time.Second}
+	v := verb[bench.IdleResult]{
+		measure: func(
+			ctx context.Context, db *pgxpool.Pool, p bench.Progress,
+		) (bench.IdleResult, error) {
+			o.Progress = p
+			return bench.Idle(ctx, db, o)
+		},
+		found: func(r bench.IdleResult) bool { return r.Seconds > 0 },
+		print: printIdle,
+	}
 	cmd := &cobra.Command{
 		Use:   "idle",
 		Short: "What a worker costs that has nothing to do",
@@ -33,35 +42,14 @@ else. CPU and memory are zero where the system does not say.` + exitCodes(),
 			if err := checkTime("for", o.For, 0); err != nil {
 				return err
 			}
-			return b.run(cmd, func(
-				ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
-			) error {
-				o.Progress = p
-				result, err := bench.Idle(ctx, db, o)
-				if result.Seconds == 0 {
-					return err
-				}
-				return errors.Join(err, printIdle(cmd.OutOrStdout(), f, result, b.json))
-			})
+			return v.run(b, cmd)
 		},
 	}
 	cmd.Flags().DurationVar(&o.For, "for", o.For, "for how `long` is measured")
 	return cmd
 }
 
-// An idled is what idle has found, as --json prints it.
-type idled struct {
-	bench.IdleResult
-	*facts
-}
-
-func printIdle(w io.Writer, f *facts, r bench.IdleResult, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, idled{r, f})
-	}
-	if err := f.print(w); err != nil {
-		return err
-	}
+func printIdle(w io.Writer, r bench.IdleResult) error {
 	const mega = 1 << 20
 	rows := newTable(w, "STATEMENTS/S", "TRANSACTIONS/S", "CPU %", "RSS MB", "HEAP MB", "SECONDS")
 	err := rows.add(fmt.Sprintf("%.2f", r.Statements), fmt.Sprintf("%.2f", r.Transactions),

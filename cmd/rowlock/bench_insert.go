@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -17,6 +16,16 @@ import (
 
 func newBenchInsert(b *benchmark) *cobra.Command {
 	o := bench.InsertOptions{Jobs: 2000, Batch: 100_000, Runs: 3}
+	v := verb[bench.InsertResult]{
+		measure: func(
+			ctx context.Context, db *pgxpool.Pool, p bench.Progress,
+		) (bench.InsertResult, error) {
+			o.Progress = p
+			return bench.Insert(ctx, db, o)
+		},
+		found: func(r bench.InsertResult) bool { return len(r.Single.Runs) > 0 },
+		print: printInsert,
+	}
 	cmd := &cobra.Command{
 		Use:   "insert",
 		Short: "What an insert costs, beside plain SQL",
@@ -43,16 +52,7 @@ the server and its wait for the disk.` + exitCodes(),
 			case o.Runs < 1:
 				return cli.Usagef("--runs is %d: give at least 1", o.Runs)
 			}
-			return b.run(cmd, func(
-				ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
-			) error {
-				o.Progress = p
-				result, err := bench.Insert(ctx, db, o)
-				if len(result.Single.Runs) == 0 {
-					return err
-				}
-				return errors.Join(err, printInsert(cmd.OutOrStdout(), f, result, b.json))
-			})
+			return v.run(b, cmd)
 		},
 	}
 	f := cmd.Flags()
@@ -62,19 +62,7 @@ the server and its wait for the disk.` + exitCodes(),
 	return cmd
 }
 
-// An inserted is what insert has found, as --json prints it.
-type inserted struct {
-	bench.InsertResult
-	*facts
-}
-
-func printInsert(w io.Writer, f *facts, r bench.InsertResult, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, inserted{r, f})
-	}
-	if err := f.print(w); err != nil {
-		return err
-	}
+func printInsert(w io.Writer, r bench.InsertResult) error {
 	rows := newTable(w, "WHAT", "JOBS/S", "PLAIN SQL", "RATIO")
 	for _, c := range []struct {
 		name string

@@ -24,6 +24,16 @@ func newBenchLatency(b *benchmark) *cobra.Command {
 	o := bench.LatencyOptions{
 		Rate: 200, For: 15 * time.Second, Through: bench.ThroughTx, Batch: 1,
 	}
+	v := verb[bench.LatencyResult]{
+		measure: func(
+			ctx context.Context, db *pgxpool.Pool, p bench.Progress,
+		) (bench.LatencyResult, error) {
+			o.Progress = p
+			return bench.Latency(ctx, db, o)
+		},
+		found: func(r bench.LatencyResult) bool { return r.Jobs > 0 },
+		print: printLatency,
+	}
 	cmd := &cobra.Command{
 		Use:   "latency",
 		Short: "How soon an idle worker starts a job",
@@ -55,16 +65,7 @@ part of it, to the start of the transaction that claimed the job, which came bac
 			if err != nil {
 				return err
 			}
-			return b.run(cmd, func(
-				ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
-			) error {
-				o.Progress = p
-				result, err := bench.Latency(ctx, db, o)
-				if result.Jobs == 0 {
-					return err
-				}
-				return errors.Join(err, printLatency(cmd.OutOrStdout(), f, result, b.json))
-			})
+			return v.run(b, cmd)
 		},
 	}
 	f := cmd.Flags()
@@ -88,19 +89,7 @@ func checkThrough(o bench.LatencyOptions) error {
 	return nil
 }
 
-// A waited is what latency has found, as --json prints it.
-type waited struct {
-	bench.LatencyResult
-	*facts
-}
-
-func printLatency(w io.Writer, f *facts, r bench.LatencyResult, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, waited{r, f})
-	}
-	if err := f.print(w); err != nil {
-		return err
-	}
+func printLatency(w io.Writer, r bench.LatencyResult) error {
 	rows := newTable(w, "MS", "P50", "P99", "P99.9", "MAX")
 	err := rows.add("commit to start", ms(r.P50), ms(r.P99), ms(r.P999), ms(r.Max))
 	if err == nil && r.DatabaseMax != 0 { // else it was not asked any more

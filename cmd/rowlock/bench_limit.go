@@ -5,7 +5,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -13,11 +12,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowlock/rowlock/internal/bench"
-	"github.com/rowlock/rowlock/internal/cli"
 )
 
 func newBenchLimit(b *benchmark) *cobra.Command {
 	o := bench.LimitOptions{Jobs: 200_000, Runs: 3}
+	v := verb[bench.LimitResult]{
+		measure: func(
+			ctx context.Context, db *pgxpool.Pool, p bench.Progress,
+		) (bench.LimitResult, error) {
+			o.Progress = p
+			return bench.Limit(ctx, db, o)
+		},
+		found: func(r bench.LimitResult) bool { return len(r.Runs) > 0 },
+		print: printLimit,
+	}
 	cmd := &cobra.Command{
 		Use:   "limit",
 		Short: "How fast plain SQL finishes jobs that wait",
@@ -37,16 +45,7 @@ median of its runs, with the least and the most.` + exitCodes(),
 			if err != nil {
 				return err
 			}
-			return b.run(cmd, func(
-				ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
-			) error {
-				o.Progress = p
-				result, err := bench.Limit(ctx, db, o)
-				if len(result.Runs) == 0 {
-					return err
-				}
-				return errors.Join(err, printLimit(cmd.OutOrStdout(), f, result, b.json))
-			})
+			return v.run(b, cmd)
 		},
 	}
 	f := cmd.Flags()
@@ -55,19 +54,7 @@ median of its runs, with the least and the most.` + exitCodes(),
 	return cmd
 }
 
-// A limited is what limit has found, as --json prints it.
-type limited struct {
-	bench.LimitResult
-	*facts
-}
-
-func printLimit(w io.Writer, f *facts, r bench.LimitResult, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, limited{r, f})
-	}
-	if err := f.print(w); err != nil {
-		return err
-	}
+func printLimit(w io.Writer, r bench.LimitResult) error {
 	if err := printSums(w, r.Sums()); err != nil {
 		return err
 	}

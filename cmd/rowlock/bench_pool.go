@@ -5,7 +5,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -14,11 +13,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowlock/rowlock/internal/bench"
-	"github.com/rowlock/rowlock/internal/cli"
 )
 
 func newBenchPool(b *benchmark) *cobra.Command {
 	o := bench.PoolOptions{Slots: []int{4, 16}, For: 5 * time.Second, Runs: 3}
+	v := verb[bench.PoolResult]{
+		measure: func(
+			ctx context.Context, db *pgxpool.Pool, p bench.Progress,
+		) (bench.PoolResult, error) {
+			o.Progress = p
+			return bench.Pool(ctx, db, o)
+		},
+		found: func(r bench.PoolResult) bool { return len(r.Slots) > 0 },
+		print: printPool,
+	}
 	cmd := &cobra.Command{
 		Use:   "pool",
 		Short: "How busy a worker keeps its slots, beside goroutines alone",
@@ -40,38 +48,17 @@ median of its runs.` + exitCodes(),
 			if err != nil {
 				return err
 			}
-			return b.run(cmd, func(
-				ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
-			) error {
-				o.Progress = p
-				result, err := bench.Pool(ctx, db, o)
-				if len(result.Slots) == 0 {
-					return err
-				}
-				return errors.Join(err, printPool(cmd.OutOrStdout(), f, result, b.json))
-			})
+			return v.run(b, cmd)
 		},
 	}
 	f := cmd.Flags()
-	f.IntSliceVar(&o.Slots, "slots", o.Slots, "`numbers` of slots, each measured by itself")
+	f.Var((*numbers)(&o.Slots), "slots", "`numbers` of slots, each measured by itself")
 	f.DurationVar(&o.For, "for", o.For, "how `long` a run would take if nothing but sleep did")
 	f.IntVar(&o.Runs, "runs", o.Runs, "how many `runs`")
 	return cmd
 }
 
-// A pooled is what pool has found, as --json prints it.
-type pooled struct {
-	bench.PoolResult
-	*facts
-}
-
-func printPool(w io.Writer, f *facts, r bench.PoolResult, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, pooled{r, f})
-	}
-	if err := f.print(w); err != nil {
-		return err
-	}
+func printPool(w io.Writer, r bench.PoolResult) error {
 	rows := newTable(w, "SLOTS", "JOBS/S", "GOROUTINES ALONE", "RATIO", "RUNS", "JOBS OF EACH")
 	for _, s := range r.Slots {
 		err := rows.add(fmt.Sprint(s.Slots), number(s.JobsPerSecond), number(s.Pool),

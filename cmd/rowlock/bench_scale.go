@@ -5,7 +5,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowlock/rowlock/internal/bench"
-	"github.com/rowlock/rowlock/internal/cli"
 )
 
 // asWorker is the flag that makes scale one of the processes that it starts. It is for
@@ -26,6 +24,19 @@ const asWorker = "as-worker"
 func newBenchScale(b *benchmark) *cobra.Command {
 	o := bench.ScaleOptions{Jobs: 200_000, Runs: 3, Processes: []int{1, 2, 4, 8}}
 	worker := false
+	v := verb[bench.ScaleResult]{
+		measure: func(
+			ctx context.Context, db *pgxpool.Pool, p bench.Progress,
+		) (r bench.ScaleResult, err error) {
+			if o.Command, err = scaleWorker(db); err != nil {
+				return r, err
+			}
+			o.Progress = p
+			return bench.Scale(ctx, db, o)
+		},
+		found: func(r bench.ScaleResult) bool { return len(r.Processes) > 0 },
+		print: printScale,
+	}
 	cmd := &cobra.Command{
 		Use:   "scale",
 		Short: "How fast several worker processes drain one queue",
@@ -48,25 +59,13 @@ they are not much slower either. Each figure is the median of its runs.` + exitC
 			if err != nil {
 				return err
 			}
-			return b.run(cmd, func(
-				ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
-			) (err error) {
-				if o.Command, err = scaleWorker(db); err != nil {
-					return err
-				}
-				o.Progress = p
-				result, err := bench.Scale(ctx, db, o)
-				if len(result.Processes) == 0 {
-					return err
-				}
-				return errors.Join(err, printScale(cmd.OutOrStdout(), f, result, b.json))
-			})
+			return v.run(b, cmd)
 		},
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.Jobs, "jobs", o.Jobs, "how many `jobs` each run has")
 	f.IntVar(&o.Runs, "runs", o.Runs, "how many `runs` each number of processes has")
-	f.IntSliceVar(&o.Processes, "processes", o.Processes, "`numbers` of processes")
+	f.Var((*numbers)(&o.Processes), "processes", "`numbers` of processes")
 	f.BoolVar(&worker, asWorker, false, "be one of the processes, until stdin ends")
 	cobra.CheckErr(f.MarkHidden(asWorker))
 	return cmd
@@ -105,19 +104,7 @@ func (b *benchmark) workForScale(cmd *cobra.Command) error {
 	return bench.WorkUntilEOF(cmd.Context(), db, cmd.InOrStdin())
 }
 
-// A scaled is what scale has found, as --json prints it.
-type scaled struct {
-	bench.ScaleResult
-	*facts
-}
-
-func printScale(w io.Writer, f *facts, r bench.ScaleResult, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, scaled{r, f})
-	}
-	if err := f.print(w); err != nil {
-		return err
-	}
+func printScale(w io.Writer, r bench.ScaleResult) error {
 	rows := newTable(w, "PROCESSES", "JOBS/S", "TO ONE", "RUNS")
 	for _, p := range r.Processes {
 		ratio := ""

@@ -15,11 +15,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowlock/rowlock/internal/bench"
-	"github.com/rowlock/rowlock/internal/cli"
 )
 
 func newBenchSteady(b *benchmark) *cobra.Command {
 	o := bench.SteadyOptions{For: 30 * time.Second, Inserters: 2, Batch: 500, Backlog: 20_000}
+	v := verb[bench.SteadyResult]{
+		measure: func(
+			ctx context.Context, db *pgxpool.Pool, p bench.Progress,
+		) (bench.SteadyResult, error) {
+			o.Progress = p
+			return bench.Steady(ctx, db, o)
+		},
+		found: func(r bench.SteadyResult) bool { return r.PerSecond != nil },
+		print: printSteady,
+	}
 	cmd := &cobra.Command{
 		Use:   "steady",
 		Short: "How fast one worker finishes jobs while others come in",
@@ -42,16 +51,7 @@ round trip of a batch that records what ended and claims what comes next.` + exi
 			if err != nil {
 				return err
 			}
-			return b.run(cmd, func(
-				ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
-			) error {
-				o.Progress = p
-				result, err := bench.Steady(ctx, db, o)
-				if result.PerSecond == nil {
-					return err
-				}
-				return errors.Join(err, printSteady(cmd.OutOrStdout(), f, result, b.json))
-			})
+			return v.run(b, cmd)
 		},
 	}
 	f := cmd.Flags()
@@ -62,19 +62,7 @@ round trip of a batch that records what ended and claims what comes next.` + exi
 	return cmd
 }
 
-// A kept is what steady has found, as --json prints it.
-type kept struct {
-	bench.SteadyResult
-	*facts
-}
-
-func printSteady(w io.Writer, f *facts, r bench.SteadyResult, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, kept{r, f})
-	}
-	if err := f.print(w); err != nil {
-		return err
-	}
+func printSteady(w io.Writer, r bench.SteadyResult) error {
 	rows := newTable(w, "SECONDS", "JOBS/S", "MEDIAN", "MIN", "MAX", "INSERTED/S",
 		"WAL BYTES/JOB", "HOT", "CLAIM P50 MS", "P99 MS")
 	err := rows.add(strconv.Itoa(r.Seconds), number(r.JobsPerSecond), number(r.Median),

@@ -42,8 +42,10 @@ func TestBenchDrain(t *testing.T) {
 	got := call(t, pgtest.URL(db), strings.Fields("bench drain --jobs 2000 --runs 2 --slots 7 --json")...)
 	require.Zero(t, got.code, got.stderr)
 	require.Empty(t, got.stderr)
-	var r drained
-	r.facts = &facts{}
+	var r struct {
+		bench.DrainResult
+		facts
+	}
 	fields(t, got.stdout, &r)
 	require.Equal(t, 2000, r.Jobs)
 	require.Positive(t, r.JobsPerSecond)

@@ -13,11 +13,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rowlock/rowlock/internal/bench"
-	"github.com/rowlock/rowlock/internal/cli"
 )
 
 func newBenchTx(b *benchmark) *cobra.Command {
 	o := bench.TxOptions{Jobs: 20_000, Runs: 3}
+	v := verb[bench.TxResult]{
+		measure: func(
+			ctx context.Context, db *pgxpool.Pool, p bench.Progress,
+		) (bench.TxResult, error) {
+			o.Progress = p
+			return bench.Tx(ctx, db, o)
+		},
+		found: func(r bench.TxResult) bool { return len(r.Runs) > 0 },
+		print: printTx,
+	}
 	cmd := &cobra.Command{
 		Use:   "tx",
 		Short: "How fast handlers are that complete their job in a transaction",
@@ -39,16 +48,7 @@ figure is the median of its runs.` + exitCodes(),
 			if err != nil {
 				return err
 			}
-			return b.run(cmd, func(
-				ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
-			) error {
-				o.Progress = p
-				result, err := bench.Tx(ctx, db, o)
-				if len(result.Runs) == 0 {
-					return err
-				}
-				return errors.Join(err, printTx(cmd.OutOrStdout(), f, result, b.json))
-			})
+			return v.run(b, cmd)
 		},
 	}
 	f := cmd.Flags()
@@ -58,19 +58,7 @@ figure is the median of its runs.` + exitCodes(),
 	return cmd
 }
 
-// A transacted is what tx has found, as --json prints it.
-type transacted struct {
-	bench.TxResult
-	*facts
-}
-
-func printTx(w io.Writer, f *facts, r bench.TxResult, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, transacted{r, f})
-	}
-	if err := f.print(w); err != nil {
-		return err
-	}
+func printTx(w io.Writer, r bench.TxResult) error {
 	rows := newTable(w, "SLOTS", "JOBS/S", "PLAIN TRANSACTIONS/S", "RATIO")
 	err := rows.add(fmt.Sprint(r.Slots), number(r.JobsPerSecond), number(r.Limit),
 		fmt.Sprintf("%.3f", r.Ratio))

@@ -22,6 +22,16 @@ func newBenchXmin(b *benchmark) *cobra.Command {
 	o := bench.XminOptions{
 		Free: time.Minute, Held: 2 * time.Minute, Recover: time.Minute, Backlog: 50_000,
 	}
+	v := verb[bench.XminResult]{
+		measure: func(
+			ctx context.Context, db *pgxpool.Pool, p bench.Progress,
+		) (bench.XminResult, error) {
+			o.Progress = p
+			return bench.Xmin(ctx, db, o)
+		},
+		found: func(r bench.XminResult) bool { return r.Seconds != nil },
+		print: printXmin,
+	}
 	cmd := &cobra.Command{
 		Use:   "xmin",
 		Short: "How fast one worker is while an old transaction stays open",
@@ -50,16 +60,7 @@ records what ended and claims what comes next.` + exitCodes(),
 			if err != nil {
 				return err
 			}
-			return b.run(cmd, func(
-				ctx context.Context, db *pgxpool.Pool, p bench.Progress, f *facts,
-			) error {
-				o.Progress = p
-				result, err := bench.Xmin(ctx, db, o)
-				if result.Seconds == nil {
-					return err
-				}
-				return errors.Join(err, printXmin(cmd.OutOrStdout(), f, result, b.json))
-			})
+			return v.run(b, cmd)
 		},
 	}
 	f := cmd.Flags()
@@ -71,19 +72,7 @@ records what ended and claims what comes next.` + exitCodes(),
 	return cmd
 }
 
-// A held is what xmin has found, as --json prints it.
-type held struct {
-	bench.XminResult
-	*facts
-}
-
-func printXmin(w io.Writer, f *facts, r bench.XminResult, asJSON bool) error {
-	if asJSON {
-		return cli.PrintJSON(w, held{r, f})
-	}
-	if err := f.print(w); err != nil {
-		return err
-	}
+func printXmin(w io.Writer, r bench.XminResult) error {
 	rows := newTable(w, "PHASE", "JOBS/S", "CLAIM P50 MS", "P99 MS", "PICK-UP P50 MS", "P99 MS")
 	err := errors.Join(
 		rows.add("free", number(r.JobsFree), ms(r.ClaimP50Free), ms(r.ClaimP99Free),
