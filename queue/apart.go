@@ -101,8 +101,13 @@ func (l *loop) setLockedAside(
 ) (free []*ending, err error) {
 	ctx, cancel := context.WithTimeout(ctx, batchTimeout)
 	defer cancel()
-	rows, _ := l.conn.Query(ctx, lockedSQL, idsOf(endings)) // CollectRows returns its error
-	found, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	var found []int64
+	err = readCommitted(ctx, l.conn, func(batch *pgx.Batch) {
+		batch.Queue(lockedSQL, idsOf(endings)).Query(func(rows pgx.Rows) error {
+			found, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+			return err
+		})
+	})
 	if err != nil {
 		l.slots.again(endings...)
 		return nil, err

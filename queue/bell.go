@@ -14,8 +14,29 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// busyBatches is how many batches a second make a worker one that needs no waking.
-const busyBatches = 100
+const (
+	// busyJobs is how many jobs a second, claimed by all processes together, make a
+	// worker one that nobody has to wake.
+	busyJobs = 300
+
+	// nap is how long such a one waits before it claims again, while it has room.
+	nap = 2 * time.Millisecond
+)
+
+// doze has the bell ring for a loop that has room: soon, or when something is inserted.
+func (l *loop) doze(ctx context.Context) error {
+	switch {
+	case !l.busy.Load() && !l.asleep.Load():
+		l.naps = 0
+		return l.fallAsleep(ctx)
+	case l.busy.Load() && !l.dozes.Swap(true):
+		time.AfterFunc(nap, func() {
+			l.dozes.Store(false)
+			ring(l.slots.bell)
+		})
+	}
+	return nil
+}
 
 // naps are the pauses between the polls that follow when a worker has fallen asleep: an
 // insert that was under way then rings for nobody.

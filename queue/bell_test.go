@@ -2,6 +2,7 @@ package queue_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,18 +128,25 @@ func TestWorkerSleepsWhenNothingIsLeftAndIsWokenByAnInsert(t *testing.T) {
 // While it has much to do, nobody need wake it.
 func TestBusyWorkerIsNotRungFor(t *testing.T) {
 	b := setup(t)
+	var over atomic.Bool
 	b.failWith(func(job *queue.Job[Note]) error { // each makes the next
+		if over.Load() {
+			return nil
+		}
 		_, err := b.q.Insert(context.Background(), b.db, Note{})
 		return err
 	})
 	b.run()
-	require.Eventually(t, func() bool {
-		return value[bool](b, `SELECT EXISTS (SELECT FROM workers WHERE state = 'live' AND asleep)`)
-	}, patience, 5*time.Millisecond)
+	asleep := func(want bool) {
+		require.Eventually(t, func() bool {
+			return value[bool](b, `SELECT EXISTS (SELECT FROM workers WHERE state = 'live' AND asleep = $1)`, want)
+		}, patience, 5*time.Millisecond)
+	}
+	asleep(true)
 	b.batch(b.db, notes(10)...)
-	require.Eventually(t, func() bool {
-		return value[bool](b, `SELECT EXISTS (SELECT FROM workers WHERE state = 'live' AND NOT asleep)`)
-	}, patience, 5*time.Millisecond)
+	asleep(false)
+	over.Store(true)
+	asleep(true)
 }
 
 // A pool may be set up to do other things with notifications and contexts.

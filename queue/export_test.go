@@ -50,13 +50,22 @@ func ClaimOf(
 	return only(func(batch *pgx.Batch) { l.queueClaim(batch, w) })
 }
 
-// Sweep looks for jobs of kind note in queues behind a time.
+// Sweep looks for jobs of kind note in queues, behind a time.
 func Sweep(queues []string, after time.Time) Statement {
+	return Statement{SQL: sweepSQL, Args: viewOf(queues, after).args([]string{"note"}, sweepLimit)}
+}
+
+// Poll asks whether there is one.
+func Poll(queues []string, after time.Time) Statement {
+	return Statement{SQL: anySQL, Args: viewOf(queues, after).args([]string{"note"}, 1)}
+}
+
+func viewOf(queues []string, after time.Time) *view {
 	v := &view{queues: queues, strays: []int64{}}
 	for range len(queues) * priorities {
 		v.after, v.at, v.id = append(v.after, after), append(v.at, forever), append(v.id, 0)
 	}
-	return Statement{SQL: sweepSQL, Args: v.args([]string{"note"}, sweepLimit)}
+	return v
 }
 
 // Finishes are the loop's statements that end the attempts of a claim, by what becomes

@@ -50,7 +50,8 @@ type heart struct {
 }
 
 // The beat counts from the database's clock when it is written. Whoever else's is
-// overdue is looked at closely by buryWorkersSQL.
+// overdue is looked at closely by buryWorkersSQL. It reads no jobs, so its plan needs no
+// settings.
 const beatSQL = `-- queue.beat
 WITH me AS (
   UPDATE workers SET beat_at = clock_timestamp(), running = $2, asleep = asleep AND NOT $3
@@ -58,13 +59,14 @@ WITH me AS (
   RETURNING asleep)
 SELECT EXISTS (SELECT FROM me),
        EXISTS (SELECT FROM me WHERE asleep),
+       current_setting('default_transaction_isolation') = 'read committed',
        (SELECT count(*) FROM workers WHERE state = 'live'),
-       ARRAY(SELECT id FROM jobs WHERE cancelling AND worker = $1),
        ARRAY(SELECT id FROM workers
               WHERE state = 'live' AND id <> $1
                 AND beat_at < clock_timestamp() - interval '2.5 s')`
 
-// beat connects if it has to, beats, and sees to those whose beats stay out.
+// beat connects if it has to, beats, and sees to what was called off and to those whose
+// beats stay out.
 func (h *heart) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, h.lease/3)
 	defer cancel()
@@ -74,25 +76,29 @@ func (h *heart) beat(ctx context.Context) error {
 	var (
 		alive     bool
 		asleep    bool
+		plain     bool
 		processes int64
-		calledOff []int64
 		overdue   []int64
 	)
-	running, _, _ := h.slots.count()
-	busy := h.batches.Swap(0) > busyBatches
-	err := readCommitted(ctx, h.conn, func(batch *pgx.Batch) {
-		batch.Queue(beatSQL, h.id.Load(), running, busy).QueryRow(func(row pgx.Row) error {
-			return row.Scan(&alive, &asleep, &processes, &calledOff, &overdue)
-		})
+	running, held, _ := h.slots.count()
+	busy := h.claimed.Swap(0)*max(1, h.processes.Load()) > busyJobs
+	err := h.single(ctx, h.conn, func(db DB) error {
+		return db.QueryRow(ctx, beatSQL, h.id.Load(), running, busy).
+			Scan(&alive, &asleep, &plain, &processes, &overdue)
 	})
 	if err != nil {
 		return err
 	}
+	h.plain.Store(plain)
 	h.processes.Store(processes)
-	h.asleep.Store(asleep)
-	if len(calledOff) > 0 {
-		h.slots.cancel(func(a *attempt) bool { return slices.Contains(calledOff, a.claim.id) },
-			ErrCancelled, cancelled)
+	h.busy.Store(busy)
+	if h.asleep.Swap(asleep) && !asleep {
+		ring(h.slots.bell) // nobody else does from now on
+	}
+	if held > 0 {
+		if err := h.callOff(ctx); err != nil {
+			return err
+		}
 	}
 	if !alive {
 		h.report(fmt.Errorf("queue: worker %d was taken for dead: %w", h.id.Load(), ErrLost))
@@ -113,6 +119,25 @@ func (h *heart) beat(ctx context.Context) error {
 	}
 	h.beats++
 	return nil
+}
+
+const calledOffSQL = `-- queue.called_off
+SELECT id FROM jobs WHERE cancelling AND worker = $1`
+
+// callOff ends the handlers of what was called off.
+func (h *heart) callOff(ctx context.Context) error {
+	var ids []int64
+	err := readCommitted(ctx, h.conn, func(batch *pgx.Batch) {
+		batch.Queue(calledOffSQL, h.id.Load()).Query(func(rows pgx.Rows) (err error) {
+			ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+			return err
+		})
+	})
+	if len(ids) > 0 {
+		h.slots.cancel(func(a *attempt) bool { return slices.Contains(ids, a.claim.id) },
+			ErrCancelled, cancelled)
+	}
+	return err
 }
 
 const registerSQL = `-- queue.register
@@ -212,17 +237,21 @@ SELECT DISTINCT j.kind, j.queue
 // lookForUnknown reports kinds that wait in our queues and have no handler here,
 // once each.
 func (h *heart) lookForUnknown(ctx context.Context) error {
-	rows, _ := h.conn.Query(ctx, unknownSQL, h.queueNames(), h.kinds)
 	var kind, queue string
-	_, err := pgx.ForEachRow(rows, []any{&kind, &queue}, func() error { // Query's error too
+	found := func() error {
 		if !h.unknown[kind] {
 			h.unknown[kind] = true
 			h.report(fmt.Errorf("queue: kind %q in queue %q has no handler in this worker, "+
 				"and its jobs wait for one that has; registered: %q", kind, queue, h.kinds))
 		}
 		return nil
+	}
+	return readCommitted(ctx, h.conn, func(batch *pgx.Batch) {
+		batch.Queue(unknownSQL, h.queueNames(), h.kinds).Query(func(rows pgx.Rows) error {
+			_, err := pgx.ForEachRow(rows, []any{&kind, &queue}, found)
+			return err
+		})
 	})
-	return err
 }
 
 func (r *run) queueNames() (names []string) {

@@ -144,7 +144,8 @@ func (e *entry) insert(ctx context.Context, db DB, rings bool) (Insertion, error
 		if e.unique == nil || !errors.Is(err, pgx.ErrNoRows) {
 			return Insertion{}, err
 		}
-		err = db.QueryRow(ctx, holderSQL, e.kind, e.unique).Scan(&id)
+		// Planned anew: a plan that was made while the table was empty reads all of it.
+		err = db.QueryRow(ctx, holderSQL, pgx.QueryExecModeExec, e.kind, e.unique).Scan(&id)
 		if err == nil {
 			return Insertion{ID: id, Outcome: Existing}, nil
 		}

@@ -81,13 +81,7 @@ type claim struct {
 }
 
 const completeInTxSQL = `-- queue.complete_in_tx
-WITH gone AS (
-  DELETE FROM jobs WHERE id = $1 AND token = $2
-  RETURNING ` + carried + `),
-kept AS (
-  INSERT INTO finished_jobs (` + carried + `, state) SELECT ` + carried + `, 'completed' FROM gone)
-SELECT CASE WHEN EXISTS (SELECT FROM gone) THEN ` + commitDurably + `
-       ELSE raise_lost_claim($1)::text END`
+SELECT complete_job($1, $2), ` + commitDurably
 
 // commitDurably has a transaction's commit wait for the disk also where a role has
 // synchronous_commit off.
@@ -129,10 +123,7 @@ func (j *Job[T]) Complete(ctx context.Context, tx pgx.Tx) error {
 }
 
 const fenceSQL = `-- queue.fence
-WITH held AS (
-  SELECT id FROM jobs WHERE id = $1 AND token = $2 FOR UPDATE)
-SELECT CASE WHEN EXISTS (SELECT FROM held) THEN ` + commitDurably + `
-       ELSE raise_lost_claim($1)::text END`
+SELECT fence_job($1, $2), ` + commitDurably
 
 // Fence lets tx commit only if this attempt holds the job, and does not end the
 // job. It is for a handler's transactions before the last: a row that must be

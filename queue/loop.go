@@ -38,6 +38,7 @@ func (r *run) loop(ctx context.Context, leads bool) {
 	}
 	var pause time.Duration
 	for {
+		l.polls = false
 		select {
 		case <-ctx.Done():
 			return
@@ -86,7 +87,7 @@ type loop struct {
 	*run
 	leads bool
 	polls bool      // this turn is that of a poll
-	idle  bool      // the last claim brought nothing
+	idle  bool      // the last claim left room
 	naps  int       // how many it has taken since it fell asleep
 	conn  *pgx.Conn // nil if it has to be made
 }
@@ -103,27 +104,25 @@ func (l *loop) turn(ctx context.Context) error {
 		}
 		l.conn = conn
 	}
-	polled := l.polls && l.naps == len(naps)
 	if l.polls {
-		l.polls = false
 		if err := l.recordAside(ctx); err != nil {
 			return err
 		}
 	}
 	l.slots.giveBackLate()
 	claims := l.id.Load() != 0 && // else nobody could tell yet whose a claim is
-		!(polled && l.asleep.Load()) // a sweep looks then
+		!(l.polls && l.asleep.Load() && l.naps == len(naps)) // then sweeps look for jobs
 	endings, wish := l.slots.gather(batchLimit, claims)
 	if len(endings) == 0 && wish == nil {
 		return nil
 	}
 	more, err := l.recordAndClaim(ctx, endings, wish)
 	l.slots.landed(wish, more)
-	if wish != nil && !polled {
+	if wish != nil {
 		ring(l.lanes.claimed)
 	}
-	if err == nil && l.idle && !l.asleep.Load() {
-		err, l.naps = l.fallAsleep(ctx), 0
+	if err == nil && l.idle {
+		err = l.doze(ctx)
 	}
 	return err
 }
@@ -137,7 +136,6 @@ func (l *loop) recordAndClaim(
 	if w != nil {
 		l.lanes.begin(w)
 	}
-	l.batches.Add(1)
 	jobs, err := l.send(ctx, endings, w)
 	if splittable(err) && len(endings) > 0 { // else the claim is the matter
 		return false, l.recordParts(ctx, endings)
@@ -145,8 +143,9 @@ func (l *loop) recordAndClaim(
 	if err != nil || w == nil {
 		return false, err
 	}
-	l.idle = len(jobs) == 0
 	more = l.lanes.end(w, jobs)
+	l.idle = !more
+	l.claimed.Add(int64(len(jobs)))
 	l.start(jobs, w.token)
 	l.pulse.claimed()
 	return more, nil

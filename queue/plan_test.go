@@ -327,11 +327,7 @@ func TestWorkerClaimsByHOTUpdates(t *testing.T) {
 				}
 				require.NoError(t, other.stopped())
 				other.db.Close()
-				// A session tells statistics what it did before it is gone.
-				require.Eventually(t, func() bool {
-					return value[int](b, `SELECT count(*) FROM pg_stat_activity
-						WHERE datname = current_database() AND application_name = 'claims'`) == 0
-				}, patience, 5*time.Millisecond)
+				b.untilGone("claims")
 				updates, hot := b.updates()
 				require.GreaterOrEqual(t, updates, jobs)
 				// A job that waited too long for a processor was given back and claimed again:

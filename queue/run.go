@@ -52,7 +52,9 @@ type run struct {
 	lanes     *lanes
 	processes atomic.Int64 // that live, as of the last heartbeat
 	asleep    atomic.Bool  // inserts are to wake this process
-	batches   atomic.Int64 // of the loops, since the last heartbeat
+	busy      atomic.Bool  // nobody need, since so much is claimed
+	dozes     atomic.Bool  // the bell rings after a nap
+	claimed   atomic.Int64 // jobs, since the last heartbeat
 	plain     atomic.Bool  // the default is READ COMMITTED, as of the last heartbeat
 	pulse     *pulse
 	hooks     sync.WaitGroup // calls of onError
@@ -148,7 +150,7 @@ func checkQueues(queues []Queue, handlers map[string]*handler, conns int) error 
 
 // schemaVersion is the migration that this package needs at least. A thousand of
 // them make a major version, which older packages cannot work with.
-const schemaVersion = 5
+const schemaVersion = 6
 
 const versionSQL = `-- queue.version
 SELECT coalesce(max(version_id), 0) FROM rowlock_versions WHERE is_applied`

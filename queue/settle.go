@@ -90,12 +90,16 @@ func (l *loop) lookFor(ctx context.Context, token int64, missing []*ending) int 
 		at         time.Time
 		cancelling bool
 	)
-	rows, _ := l.conn.Query(ctx, endedSQL, idsOf(missing), token, l.id.Load()) // ForEachRow returns its error
-	_, err := pgx.ForEachRow(rows, []any{&id, &at, &cancelling}, func() error {
-		if ended[id] = at; cancelling {
-			calledOff[id] = true
-		}
-		return nil
+	err := readCommitted(ctx, l.conn, func(batch *pgx.Batch) {
+		batch.Queue(endedSQL, idsOf(missing), token, l.id.Load()).Query(func(rows pgx.Rows) error {
+			_, err := pgx.ForEachRow(rows, []any{&id, &at, &cancelling}, func() error {
+				if ended[id] = at; cancelling {
+					calledOff[id] = true
+				}
+				return nil
+			})
+			return err
+		})
 	})
 	if err != nil {
 		l.report(fmt.Errorf("queue: look for jobs that ended: %w", err))

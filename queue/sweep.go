@@ -170,19 +170,16 @@ func (s *sweeper) find(ctx context.Context, whole, polls bool) error {
 	return nil
 }
 
+const anySQL = `-- queue.any
+SELECT EXISTS (` + sweepSQL + `)`
+
 // any says whether a sweep would find something, by one statement without the settings
 // of a batch. It is planned anew each time: for the first job of a lane the index is always
 // the cheapest way, but for a plan that was made while the table was empty.
 func (s *sweeper) any(ctx context.Context, v *view) (found bool, err error) {
 	args := append([]any{pgx.QueryExecModeExec}, v.args(s.kinds, 1)...)
 	err = s.single(ctx, s.conn, func(db DB) error {
-		rows, err := db.Query(ctx, sweepSQL, args...)
-		if err != nil {
-			return err
-		}
-		found = rows.Next()
-		rows.Close()
-		return rows.Err()
+		return db.QueryRow(ctx, anySQL, args...).Scan(&found)
 	})
 	return found, err
 }

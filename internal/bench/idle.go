@@ -4,6 +4,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -48,8 +49,7 @@ func Idle(ctx context.Context, db *pgxpool.Pool, o IdleOptions) (r IdleResult, e
 		return r, err
 	}
 	const rest = 2 * time.Second // polls come closer to each other before
-	quiet := func(time.Duration) {}
-	if err := watchFor(ctx, rest, c.check, quiet); err != nil {
+	if err := wait(ctx, rest); err != nil {
 		return r, err
 	}
 	runtime.GC()
@@ -58,10 +58,7 @@ func Idle(ctx context.Context, db *pgxpool.Pool, o IdleOptions) (r IdleResult, e
 		return r, err
 	}
 	began, sent, cpu := time.Now(), probe.statements.Load(), cpuTime()
-	progress := o.Progress.orNone()
-	failed := watchFor(ctx, o.For, c.check, func(done time.Duration) {
-		progress("idle, seconds", int(done.Seconds()), int(max(o.For.Seconds(), 1)))
-	})
+	failed := o.watch(ctx, c)
 	took := time.Since(began).Seconds()
 	r.Seconds = rounded(took, 3)
 	r.Statements = rounded(float64(probe.statements.Load()-sent)/took, 2)
@@ -77,6 +74,19 @@ func Idle(ctx context.Context, db *pgxpool.Pool, o IdleOptions) (r IdleResult, e
 	after, err := readCommits(ctx, db)
 	r.Transactions = rounded(float64(after-before)/took, 2)
 	return r, err
+}
+
+// watch waits. It looks once a second: each time takes of what is measured.
+func (o IdleOptions) watch(ctx context.Context, c *crew) error {
+	progress, seconds := o.Progress.orNone(), int(max(o.For.Seconds(), 1))
+	for done := time.Duration(0); done < o.For; done += time.Second {
+		progress("idle, seconds", int(done.Seconds()), seconds)
+		if err := errors.Join(wait(ctx, min(time.Second, o.For-done)), c.check()); err != nil {
+			return err
+		}
+	}
+	progress("idle, seconds", seconds, seconds)
+	return nil
 }
 
 const commitsSQL = `-- bench.commits
