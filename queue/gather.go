@@ -70,7 +70,9 @@ func (s *slots) call() {
 
 // hungry says whether a slot in which something has ended stands still, or soon will.
 func (s *slots) hungry() bool {
-	return slices.ContainsFunc(s.queues, func(q *queueSlots) bool { return q.ended > 0 && q.hungry() })
+	return slices.ContainsFunc(s.queues, func(q *queueSlots) bool {
+		return q.ended > 0 && q.hungry()
+	})
 }
 
 // hungry says whether a slot of q stands still, or soon will.
