@@ -85,41 +85,6 @@ COMMENT ON FUNCTION public.cancel_job(job bigint) IS 'Calls a job off. A running
 
 
 --
--- Name: complete_job(bigint, bigint); Type: FUNCTION; Schema: public; Owner: -
---
-
-CREATE FUNCTION public.complete_job(job bigint, token bigint) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'public', 'pg_temp'
-    SET enable_seqscan TO 'off'
-    AS $$
-DECLARE
-  held boolean;
-BEGIN
-  WITH gone AS (
-    DELETE FROM jobs j WHERE j.id = job AND j.token = complete_job.token
-    RETURNING id, run_at, created_at, j.token, claimed_at, worker, priority, attempt, max_attempts,
-              lost_count, kind, queue, args, unique_key, parent_id, tags, meta),
-  kept AS (
-    INSERT INTO finished_jobs (id, run_at, created_at, token, claimed_at, worker, priority, attempt,
-           max_attempts, lost_count, kind, queue, args, unique_key, parent_id, tags, meta, state)
-    SELECT gone.*, 'completed' FROM gone)
-  SELECT true INTO held FROM gone;
-  IF NOT FOUND THEN
-    PERFORM raise_lost_claim(job);
-  END IF;
-END
-$$;
-
-
---
--- Name: FUNCTION complete_job(job bigint, token bigint); Type: COMMENT; Schema: public; Owner: -
---
-
-COMMENT ON FUNCTION public.complete_job(job bigint, token bigint) IS 'What Job.Complete does: completes the job that a claim''s token holds, or raises SQLSTATE RL001.';
-
-
---
 -- Name: drop_finished_day(interval); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -238,31 +203,6 @@ $_$;
 --
 
 COMMENT ON FUNCTION public.enqueue_job(kind text, args jsonb, queue text, run_at timestamp with time zone, priority integer, max_attempts integer, unique_key text) IS 'Enqueues a job and returns its id, or the id of the live job of its kind that holds unique_key. A run_at that is NULL or past means now. What a kind''s InsertDefaults say in Go does not reach here: give queue and max_attempts.';
-
-
---
--- Name: fence_job(bigint, bigint); Type: FUNCTION; Schema: public; Owner: -
---
-
-CREATE FUNCTION public.fence_job(job bigint, token bigint) RETURNS void
-    LANGUAGE plpgsql
-    SET search_path TO 'public', 'pg_temp'
-    SET enable_seqscan TO 'off'
-    AS $$
-BEGIN
-  PERFORM FROM jobs j WHERE j.id = job AND j.token = fence_job.token FOR UPDATE;
-  IF NOT FOUND THEN
-    PERFORM raise_lost_claim(job);
-  END IF;
-END
-$$;
-
-
---
--- Name: FUNCTION fence_job(job bigint, token bigint); Type: COMMENT; Schema: public; Owner: -
---
-
-COMMENT ON FUNCTION public.fence_job(job bigint, token bigint) IS 'What Job.Fence does: locks the job that a claim''s token holds, or raises SQLSTATE RL001.';
 
 
 --

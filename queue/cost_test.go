@@ -214,8 +214,8 @@ func TestTxHandlerTakesTwoRoundTripsOfItsOwn(t *testing.T) {
 	before := receive(t, seen) // what the first one had to prepare is prepared
 	for range jobs - 2 {
 		now := receive(t, seen)
-		require.Equal(t, 2, now.trips-before.trips, "BEGIN; the finish and COMMIT")
-		require.Equal(t, 3, now.statements-before.statements)
+		require.Equal(t, 2, now.trips-before.trips, "BEGIN; the settings, the finish and COMMIT")
+		require.Equal(t, 4, now.statements-before.statements)
 		before = now
 	}
 	require.NoError(t, b.stopped())

@@ -14,7 +14,7 @@ import (
 )
 
 // runInTx has work write in a transaction, and completes c's job in it. The
-// transaction's last statement and its COMMIT make one round trip.
+// transaction's last statements and its COMMIT make one round trip.
 func runInTx(ctx context.Context, db *pgxpool.Pool, c *claim, work func(tx pgx.Tx) error) error {
 	conn, err := db.Acquire(ctx)
 	if err != nil {
@@ -38,6 +38,7 @@ func runInTx(ctx context.Context, db *pgxpool.Pool, c *claim, work func(tx pgx.T
 	}
 	batch := &pgx.Batch{}
 	if !c.completing.Swap(true) { // unless the handler has called Complete itself
+		batch.Queue(lastSQL)
 		batch.Queue(completeInTxSQL, c.id, c.token)
 	}
 	batch.Queue("COMMIT")
