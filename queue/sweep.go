@@ -19,9 +19,9 @@ const (
 
 	// A sweep of the near past is followed by a pause of so many times what it took, and
 	// one that begins where the lanes do by another before the next such: where dead
-	// entries make them dear, all processes together give them a twentieth and a fortieth
-	// of a core. Elsewhere each sweep begins there.
-	nearShare     = 20
+	// entries make them dear, all processes together give them a tenth and a fortieth of
+	// a core. Elsewhere each sweep begins there.
+	nearShare     = 10
 	wholeShare    = 40
 	shortestPause = 50 * time.Millisecond
 
@@ -56,7 +56,7 @@ func (r *run) sweep(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			s.close()
 			r.report(fmt.Errorf("queue: sweep: %w", err))
-			pause = pollInterval
+			pause, s.wholeDue = pollInterval, time.Time{}
 			ring(r.slots.bell) // a claim finds at least what is beyond the cursors
 		}
 	}
