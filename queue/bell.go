@@ -19,17 +19,18 @@ const (
 	// worker one that nobody has to wake.
 	busyJobs = 300
 
-	// nap is how long such a one waits before it claims again, while it has room.
+	// nap is how long such a one waits before it claims again, while it has free slots.
 	nap = 2 * time.Millisecond
 )
 
-// doze has the bell ring for a loop that has room: soon, or when something is inserted.
+// doze has the bell ring for a loop that has room: when something is inserted or, where
+// much is, soon. If jobs wait here for a slot, it soon rings anyway.
 func (l *loop) doze(ctx context.Context) error {
 	switch {
 	case !l.busy.Load() && !l.asleep.Load():
 		l.naps = 0
 		return l.fallAsleep(ctx)
-	case l.busy.Load() && !l.dozes.Swap(true):
+	case l.busy.Load() && !l.slots.waits() && !l.dozes.Swap(true):
 		time.AfterFunc(nap, func() {
 			l.dozes.Store(false)
 			ring(l.slots.bell)
