@@ -141,14 +141,7 @@ const (
 func TestHotStatementsUseTheIndexesWhateverTheStatisticsSay(t *testing.T) {
 	for name, statements := range tablesOfJobs {
 		t.Run(name, func(t *testing.T) {
-			b := setup(t)
-			b.exec(`ALTER TABLE jobs SET (autovacuum_enabled = off)`)
-			for _, sql := range statements {
-				if sql == sayTenMillionSQL && value[string](b, `SHOW is_superuser`) == "off" {
-					t.Skip("only a superuser can say that a table has 10 million rows")
-				}
-				b.exec(sql)
-			}
+			b := setupTable(t, statements)
 			if name == tenMillion || name == tenMillionMingled {
 				p := planOf(t, b.begin(pgx.TxOptions{}), "", `SELECT FROM jobs`)
 				require.GreaterOrEqual(t, p.Estimate, 1e7, "or the planner has not been told")
@@ -160,6 +153,20 @@ func TestHotStatementsUseTheIndexesWhateverTheStatisticsSay(t *testing.T) {
 			checkBuffers(t, b, worker)
 		})
 	}
+}
+
+// setupTable is setup with a table of jobs out of tablesOfJobs, which stays as it is.
+func setupTable(t *testing.T, statements []string) *bench {
+	t.Helper()
+	b := setup(t)
+	b.exec(`ALTER TABLE jobs SET (autovacuum_enabled = off)`)
+	for _, sql := range statements {
+		if sql == sayTenMillionSQL && value[string](b, `SHOW is_superuser`) == "off" {
+			t.Skip("only a superuser can say that a table has 10 million rows")
+		}
+		b.exec(sql)
+	}
+	return b
 }
 
 // checkPlans looks at the plans of the hot statements without running them.
